@@ -1,0 +1,293 @@
+//! Session records to Arrow batches and back.
+//!
+//! Owns the mapping between [`SessionRecord`] and [`session_schema`]; must not know files.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, StringBuilder, TimestampMicrosecondBuilder, UInt8Builder,
+    UInt16Builder, UInt32Builder, UInt64Builder,
+};
+use arrow::datatypes::{TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+
+use crate::community::community_id;
+use crate::locality::{address_key, address_of};
+use crate::outcome::UnknownName;
+use crate::record::{Endpoint, HostInfo, IcmpError, SessionRecord, SideTotals};
+use crate::schema::session_schema;
+use crate::service::service_name;
+
+/// Why a batch could not be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    /// Arrow refused the columns.
+    #[error("failed to assemble a session batch: {0}")]
+    Arrow(#[from] ArrowError),
+    /// A column that every session file has is absent or of another type.
+    #[error("column {0:?} is missing or has another type")]
+    Column(&'static str),
+    /// A name column holds a value that no version of the product writes.
+    #[error(transparent)]
+    Name(#[from] UnknownName),
+}
+
+macro_rules! columns {
+    ($($field:ident: $builder:ty,)+) => {
+        /// Collects session records into one Arrow batch of [`session_schema`].
+        #[derive(Debug, Default)]
+        pub struct SessionBatchBuilder { rows: usize, $($field: $builder,)+ }
+
+        impl SessionBatchBuilder {
+            /// The rows so far as one batch; the builder is empty afterwards.
+            pub fn finish(&mut self) -> Result<RecordBatch, BatchError> {
+                self.rows = 0;
+                let schema = session_schema();
+                let arrays: Vec<ArrayRef> = vec![$(Arc::new(self.$field.finish()) as ArrayRef,)+];
+                let arrays = arrays
+                    .into_iter()
+                    .zip(schema.fields())
+                    .map(|(array, field)| if array.data_type() == field.data_type() {
+                        Ok(array)
+                    } else {
+                        arrow::compute::cast(&array, field.data_type())
+                    })
+                    .collect::<Result<Vec<_>, _>>()?;
+                Ok(RecordBatch::try_new(schema, arrays)?)
+            }
+        }
+    };
+}
+
+columns! {
+    session_id: UInt64Builder,
+    start: TimestampMicrosecondBuilder,
+    end: TimestampMicrosecondBuilder,
+    proto: UInt8Builder,
+    client_ip: BinaryBuilder,
+    server_ip: BinaryBuilder,
+    client_port: UInt16Builder,
+    server_port: UInt16Builder,
+    service: StringBuilder,
+    perspective: StringBuilder,
+    outcome_class: StringBuilder,
+    outcome: StringBuilder,
+    confidence: StringBuilder,
+    inferred: BooleanBuilder,
+    end_reason: StringBuilder,
+    client_packets: UInt64Builder,
+    server_packets: UInt64Builder,
+    client_bytes: UInt64Builder,
+    server_bytes: UInt64Builder,
+    client_tcp_flags: UInt16Builder,
+    server_tcp_flags: UInt16Builder,
+    syn_count: UInt32Builder,
+    conn_state: StringBuilder,
+    history: StringBuilder,
+    icmp: StringBuilder,
+    origin: StringBuilder,
+    export_type: StringBuilder,
+    observer: StringBuilder,
+    observers: StringBuilder,
+    domain: UInt32Builder,
+    sampling: UInt32Builder,
+    vlan: UInt16Builder,
+    tunnel: UInt32Builder,
+    input_interface: UInt32Builder,
+    output_interface: UInt32Builder,
+    community_id: StringBuilder,
+    client_asn: UInt32Builder,
+    client_as_org: StringBuilder,
+    client_country: StringBuilder,
+    client_host: StringBuilder,
+    server_asn: UInt32Builder,
+    server_as_org: StringBuilder,
+    server_country: StringBuilder,
+    server_host: StringBuilder,
+}
+
+impl SessionBatchBuilder {
+    /// Number of rows collected since the last [`finish`](Self::finish).
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether nothing has been collected.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Appends one record.
+    pub fn push(&mut self, record: &SessionRecord) {
+        self.rows += 1;
+        self.session_id.append_value(record.session_id);
+        self.start.append_value(record.start);
+        self.end.append_value(record.end);
+        self.proto.append_value(record.proto);
+        self.client_ip.append_value(address_key(record.client.ip).to_be_bytes());
+        self.server_ip.append_value(address_key(record.server.ip).to_be_bytes());
+        self.client_port.append_value(record.client.port);
+        self.server_port.append_value(record.server.port);
+        self.service.append_option(service_name(record.proto, record.server.port));
+        self.perspective.append_value(record.perspective.as_str());
+        self.outcome_class.append_value(record.outcome.class().as_str());
+        self.outcome.append_value(record.outcome.as_str());
+        self.confidence.append_value(record.confidence.as_str());
+        self.inferred.append_value(record.inferred);
+        self.end_reason.append_value(record.end_reason.as_str());
+        self.client_packets.append_value(record.sent.packets);
+        self.server_packets.append_value(record.received.packets);
+        self.client_bytes.append_value(record.sent.bytes);
+        self.server_bytes.append_value(record.received.bytes);
+        self.client_tcp_flags.append_option(record.sent.tcp_flags);
+        self.server_tcp_flags.append_option(record.received.tcp_flags);
+        self.syn_count.append_value(record.syn_count);
+        self.conn_state.append_option(record.conn_state);
+        self.history.append_option(record.history.as_deref());
+        self.icmp.append_option(record.icmp.map(|icmp| format!("{}/{}", icmp.kind, icmp.code)));
+        self.origin.append_value(record.origin.as_str());
+        self.export_type.append_value(record.export_type.as_str());
+        self.observer.append_value(&record.observer);
+        self.observers.append_option((!record.observers.is_empty()).then(|| record.observers.join(",")));
+        self.domain.append_value(record.domain);
+        self.sampling.append_value(record.sampling);
+        self.vlan.append_option(record.vlan);
+        self.tunnel.append_option(record.tunnel);
+        self.input_interface.append_option(record.input_interface);
+        self.output_interface.append_option(record.output_interface);
+        self.community_id.append_value(community_id(record.proto, record.client, record.server));
+        self.client_asn.append_option(record.client_info.asn);
+        self.client_as_org.append_option(record.client_info.as_org.as_deref());
+        self.client_country.append_option(record.client_info.country.as_deref());
+        self.client_host.append_option(record.client_info.host.as_deref());
+        self.server_asn.append_option(record.server_info.asn);
+        self.server_as_org.append_option(record.server_info.as_org.as_deref());
+        self.server_country.append_option(record.server_info.country.as_deref());
+        self.server_host.append_option(record.server_info.host.as_deref());
+    }
+}
+
+/// A typed view of one batch's columns, found by name.
+struct Columns<'a>(&'a RecordBatch);
+
+impl<'a> Columns<'a> {
+    fn array(&self, name: &'static str) -> Result<&'a ArrayRef, BatchError> {
+        self.0.column_by_name(name).ok_or(BatchError::Column(name))
+    }
+
+    fn text(&self, name: &'static str, row: usize) -> Result<Option<&'a str>, BatchError> {
+        let array = self.array(name)?.as_string_opt::<i32>().ok_or(BatchError::Column(name))?;
+        Ok(array.is_valid(row).then(|| array.value(row)))
+    }
+
+    fn name<T: std::str::FromStr<Err = UnknownName>>(&self, name: &'static str, row: usize) -> Result<T, BatchError> {
+        Ok(self.text(name, row)?.ok_or(BatchError::Column(name))?.parse()?)
+    }
+
+    fn shared(&self, name: &'static str, row: usize) -> Result<Option<Arc<str>>, BatchError> {
+        Ok(self.text(name, row)?.map(Arc::from))
+    }
+
+    fn number<T: arrow::datatypes::ArrowPrimitiveType>(
+        &self,
+        name: &'static str,
+        row: usize,
+    ) -> Result<Option<T::Native>, BatchError> {
+        let array = self.array(name)?.as_primitive_opt::<T>().ok_or(BatchError::Column(name))?;
+        Ok(array.is_valid(row).then(|| array.value(row)))
+    }
+
+    fn required<T: arrow::datatypes::ArrowPrimitiveType>(
+        &self,
+        name: &'static str,
+        row: usize,
+    ) -> Result<T::Native, BatchError> {
+        self.number::<T>(name, row)?.ok_or(BatchError::Column(name))
+    }
+
+    fn address(&self, name: &'static str, row: usize) -> Result<IpAddr, BatchError> {
+        let array = self.array(name)?.as_binary_opt::<i32>().ok_or(BatchError::Column(name))?;
+        let bytes = array.value(row).try_into().map_err(|_| BatchError::Column(name))?;
+        Ok(address_of(u128::from_be_bytes(bytes)))
+    }
+}
+
+/// The records of a batch that has (at least) the columns of [`session_schema`], in order.
+///
+/// # Errors
+/// A missing or differently typed column, or a name that is none of ours.
+pub fn read_batch(batch: &RecordBatch) -> Result<Vec<SessionRecord>, BatchError> {
+    let columns = Columns(batch);
+    (0..batch.num_rows()).map(|row| read_row(&columns, row)).collect()
+}
+
+fn read_row(columns: &Columns<'_>, row: usize) -> Result<SessionRecord, BatchError> {
+    let endpoint = |ip, port| -> Result<Endpoint, BatchError> {
+        Ok(Endpoint { ip: columns.address(ip, row)?, port: columns.required::<UInt16Type>(port, row)? })
+    };
+    let side = |packets, bytes, flags| -> Result<SideTotals, BatchError> {
+        Ok(SideTotals {
+            packets: columns.required::<UInt64Type>(packets, row)?,
+            bytes: columns.required::<UInt64Type>(bytes, row)?,
+            tcp_flags: columns.number::<UInt16Type>(flags, row)?,
+        })
+    };
+    let info = |asn, as_org, country, host| -> Result<HostInfo, BatchError> {
+        Ok(HostInfo {
+            asn: columns.number::<UInt32Type>(asn, row)?,
+            as_org: columns.shared(as_org, row)?,
+            country: columns.shared(country, row)?,
+            host: columns.shared(host, row)?,
+        })
+    };
+    let observers = columns.text("observers", row)?.map(|all| all.split(',').map(Arc::from).collect());
+    Ok(SessionRecord {
+        session_id: columns.required::<UInt64Type>("session_id", row)?,
+        start: columns.required::<TimestampMicrosecondType>("start", row)?,
+        end: columns.required::<TimestampMicrosecondType>("end", row)?,
+        proto: columns.required::<UInt8Type>("proto", row)?,
+        client: endpoint("client_ip", "client_port")?,
+        server: endpoint("server_ip", "server_port")?,
+        perspective: columns.name("perspective", row)?,
+        outcome: columns.name("outcome", row)?,
+        confidence: columns.name("confidence", row)?,
+        inferred: columns.array("inferred")?.as_boolean_opt().ok_or(BatchError::Column("inferred"))?.value(row),
+        end_reason: columns.name("end_reason", row)?,
+        sent: side("client_packets", "client_bytes", "client_tcp_flags")?,
+        received: side("server_packets", "server_bytes", "server_tcp_flags")?,
+        syn_count: columns.required::<UInt32Type>("syn_count", row)?,
+        conn_state: columns.text("conn_state", row)?.and_then(known_conn_state),
+        history: columns.text("history", row)?.map(str::to_owned),
+        icmp: columns.text("icmp", row)?.and_then(parse_icmp),
+        origin: columns.name("origin", row)?,
+        export_type: columns.name("export_type", row)?,
+        observer: columns.shared("observer", row)?.ok_or(BatchError::Column("observer"))?,
+        observers: observers.unwrap_or_default(),
+        domain: columns.required::<UInt32Type>("domain", row)?,
+        sampling: columns.required::<UInt32Type>("sampling", row)?,
+        vlan: columns.number::<UInt16Type>("vlan", row)?,
+        tunnel: columns.number::<UInt32Type>("tunnel", row)?,
+        input_interface: columns.number::<UInt32Type>("input_interface", row)?,
+        output_interface: columns.number::<UInt32Type>("output_interface", row)?,
+        client_info: info("client_asn", "client_as_org", "client_country", "client_host")?,
+        server_info: info("server_asn", "server_as_org", "server_country", "server_host")?,
+    })
+}
+
+/// Zeek's connection states (Zeek manual, conn.log).
+pub const CONN_STATES: [&str; 13] =
+    ["S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH"];
+
+fn known_conn_state(text: &str) -> Option<&'static str> {
+    CONN_STATES.into_iter().find(|known| *known == text)
+}
+
+fn parse_icmp(text: &str) -> Option<IcmpError> {
+    let (kind, code) = text.split_once('/')?;
+    Some(IcmpError { kind: kind.parse().ok()?, code: code.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests;
