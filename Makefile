@@ -1,0 +1,71 @@
+# `make` or `make help` lists the targets.
+SHELL := /bin/bash
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR
+UI := dashboards/ui
+UI_SOURCES := $(shell find $(UI)/src $(UI)/public -type f 2>/dev/null) $(wildcard $(UI)/*.html $(UI)/*.ts $(UI)/*.json)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt bench ui dev need-cargo need-node need-programs shots
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ui need-cargo ## Build what is needed and start on demo traffic, http://127.0.0.1:8080
+	cargo build -p collector
+	$(CARGO_TARGET_DIR)/debug/halfopen serve --demo
+
+test: ui need-cargo need-programs ## Build, then run every test
+	cargo build --workspace --all-targets
+	cargo test --workspace
+	cd $(UI) && npm run --silent check && npm run --silent test
+
+lint: ui need-cargo ## Check format, lints and dependencies' licences
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cd $(UI) && npm run --silent check
+	@command -v cargo-deny >/dev/null && cargo deny check || echo "cargo-deny is not installed: licences were not checked (cargo install cargo-deny)"
+
+fmt: need-cargo ## Format everything
+	cargo fmt --all
+	cd $(UI) && npm run --silent format
+
+bench: need-cargo ## Run the benchmarks of the decoder and the session table
+	cargo bench -p tracker
+	cargo bench -p collector --no-default-features
+
+ui: $(UI)/dist/index.html ## Build the web UI into dashboards/ui/dist
+
+$(UI)/dist/index.html: $(UI)/node_modules/.package-lock.json $(UI_SOURCES)
+	cd $(UI) && npm run --silent build
+	@touch $@
+
+$(UI)/node_modules/.package-lock.json: $(UI)/package.json $(UI)/package-lock.json
+	@$(MAKE) --no-print-directory need-node
+	cd $(UI) && npm ci --no-audit --no-fund
+	@touch $@
+
+dev: need-node $(UI)/node_modules/.package-lock.json ## Serve the UI with live reload against a running halfopen
+	cd $(UI) && npm run dev
+
+shots: ui need-cargo need-programs ## Take screenshots of every page into shots/
+	cargo build --workspace --all-targets
+	HALFOPEN_SHOTS=$(CURDIR)/shots cargo test -p tests -- browser
+
+need-cargo:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or later (https://rustup.rs)" >&2; exit 1; }
+
+need-node:
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or later" >&2; exit 1; }
+	@node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' || { echo "Node.js is $$(node --version): version 20 or later is needed" >&2; exit 1; }
+
+# The tests drive real programs. Each with Debian's name of the package that has it.
+PROGRAMS := softflowd:softflowd nfreplay:nfdump tshark:tshark tcpreplay:tcpreplay chromium:chromium ip:iproute2
+
+need-programs:
+	@missing=; for pair in $(PROGRAMS); do \
+	  PATH="$$PATH:/usr/sbin:/sbin" command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing$$missing"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  else echo "the tests need these Debian packages:$$missing" >&2; echo "as root: apt-get install$$missing" >&2; exit 1; fi; fi

@@ -1,0 +1,241 @@
+//! The command line: what can be said, and nothing of what it does.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Finds TCP connections that fail, and says how unusual they are.
+#[derive(Debug, Parser)]
+#[command(name = "halfopen", version, about, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Receive flow records, detect, and serve the web UI and the API
+    Serve(Serve),
+    /// Print the flow records of captured exports, one JSON object a line
+    ///
+    /// FILES are pcap or pcapng captures of NetFlow or IPFIX over UDP, or files of raw datagrams. Templates are kept from
+    /// file to file. Exit code 65 says that some input was not understood.
+    Decode {
+        /// Captures or raw datagram files, in order
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Put the sessions of captured exports into a store
+    Load {
+        /// Captures or raw datagram files, in order
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Store and configuration
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Score the sessions of a store and print what is unusual
+    Detect {
+        /// Store and configuration
+        #[command(flatten)]
+        place: Place,
+        /// First moment, RFC 3339 or a date [default: the oldest session]
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Moment at which detection stands [default: after the newest session]
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
+        /// Form of the output
+        #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+        format: TableFormat,
+    },
+    /// Ask the store in SQL: tables `sessions` and `results`
+    Query {
+        /// The query, e.g. "SELECT outcome, count(*) FROM sessions GROUP BY outcome"
+        sql: String,
+        /// Store and configuration
+        #[command(flatten)]
+        place: Place,
+        /// Form of the output
+        #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+        format: TableFormat,
+    },
+    /// Job definitions for anomaly detection, ready for import
+    #[command(subcommand)]
+    Jobs(Jobs),
+    /// What detection found
+    #[command(subcommand)]
+    Results(Results),
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the OpenAPI description of the API
+    Openapi,
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write one for every command
+    Man {
+        /// Directory for one page per command
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Configuration file
+    #[arg(long, env = "HALFOPEN_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory of the store
+    #[arg(long, env = "HALFOPEN_STORE", value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Address and port of the web UI and the API
+    #[arg(long, env = "HALFOPEN_HTTP", value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// Address and port for flow records over UDP; may be given several times
+    #[arg(long, env = "HALFOPEN_NETFLOW", value_name = "ADDR", value_delimiter = ',')]
+    pub netflow: Vec<SocketAddr>,
+    /// Show the product on two weeks of made-up traffic, in a store of its own
+    #[arg(long)]
+    pub demo: bool,
+}
+
+/// Where a command finds the store and its settings.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// Directory of the store
+    #[arg(long, env = "HALFOPEN_STORE", value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Configuration file
+    #[arg(long, env = "HALFOPEN_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `jobs`
+#[derive(Debug, Subcommand)]
+pub enum Jobs {
+    /// List the job definitions
+    List {
+        /// Configuration file
+        #[arg(long, env = "HALFOPEN_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Print one job definition in the form that Kibana imports
+    Show {
+        /// Job id
+        id: String,
+        /// Configuration file
+        #[arg(long, env = "HALFOPEN_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Write job definitions, one <job_id>.json each
+    Export {
+        /// Only this schema
+        #[arg(long, value_enum)]
+        schema: Option<SchemaName>,
+        /// Only this perspective
+        #[arg(long, value_enum)]
+        perspective: Option<PerspectiveName>,
+        /// Directory to write to
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Configuration file
+        #[arg(long, env = "HALFOPEN_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// `results`
+#[derive(Debug, Subcommand)]
+pub enum Results {
+    /// Print result documents
+    Export {
+        /// Field names
+        #[arg(long, value_enum)]
+        schema: SchemaName,
+        /// Form of the output
+        #[arg(long, value_enum)]
+        format: DocumentFormat,
+        /// First moment, RFC 3339 or a date [default: the oldest result]
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Last moment [default: the newest result]
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
+        /// Store and configuration
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// `config`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say whether a configuration is right
+    Check {
+        /// Configuration file
+        #[arg(env = "HALFOPEN_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Print the configuration in force: file, environment and defaults together
+    Print {
+        /// Configuration file
+        #[arg(env = "HALFOPEN_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Print a file with every setting, explained
+    Example,
+}
+
+/// Form of a table on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// For people
+    Table,
+    /// Comma-separated, with a header
+    Csv,
+    /// One JSON object a line
+    Ndjson,
+}
+
+/// Form of documents on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DocumentFormat {
+    /// One JSON document a line
+    Ndjson,
+    /// Comma-separated, flattened, with a header
+    Csv,
+}
+
+/// Field names of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaName {
+    /// Elastic Common Schema
+    Ecs,
+    /// CODEX
+    Codex,
+}
+
+/// Perspective of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PerspectiveName {
+    /// Public client, public server
+    Edge,
+    /// Public client, private server
+    #[value(alias = "in")]
+    Inbound,
+    /// Private client, public server
+    #[value(alias = "out")]
+    Outbound,
+    /// Private client, private server
+    #[value(alias = "priv")]
+    Private,
+}

@@ -1,0 +1,208 @@
+//! Configuration: a TOML file, environment variables over it, command-line flags over both.
+//!
+//! Owns every setting of the product with its default and documentation; must not know what the settings do.
+
+mod layers;
+pub mod section;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+pub use layers::{ConfigError, load};
+use section::{Section, Span, section};
+
+section! {
+    /// Where sessions and results are kept.
+    Store = "store" {
+        /// Directory of the store. Empty: `$STATE_DIRECTORY`, else `$XDG_DATA_HOME/halfopen`, else
+        /// `~/.local/share/halfopen`.
+        dir: PathBuf = PathBuf::new(),
+        /// Sessions are written to disk at the latest after this time; a crash loses no more than that.
+        flush: Span = Span::seconds(5),
+        /// Sessions are written to disk as soon as there are this many.
+        flush_rows: usize = 262_144,
+    }
+}
+
+section! {
+    /// The web UI, the API and the metrics.
+    Http = "http" {
+        /// Address and port to listen on. Anyone who can reach it can read everything: keep it on loopback or behind a
+        /// proxy that authenticates.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
+    }
+}
+
+section! {
+    /// Flow records from exporters: NetFlow v5, v7, v9 and IPFIX over UDP.
+    Netflow = "netflow" {
+        /// Addresses and ports to listen on; any version is understood on any of them.
+        listen: Vec<SocketAddr> = vec![SocketAddr::from(([0, 0, 0, 0], 2055)), SocketAddr::from(([0, 0, 0, 0], 4739))],
+        /// Decoding threads. Records of one exporter always go to the same one. 0: half of the processors.
+        workers: usize = 0,
+        /// Receive buffer asked of the kernel for each socket, in bytes.
+        receive_buffer: usize = 32 * 1024 * 1024,
+        /// How long to wait for the other direction of a session, and for more records of it: the exporters' inactive
+        /// time-out and a minute or two more.
+        hold: Span = Span::seconds(90),
+        /// Sessions that wait at the same time, at most. Beyond it the oldest are judged with what is known.
+        max_waiting: usize = 1_000_000,
+    }
+}
+
+section! {
+    /// What is inside and what is outside of the network that is watched.
+    Network = "network" {
+        /// Prefixes that are private. Empty: RFC 1918, RFC 6598, loopback, link-local, unique local, documentation,
+        /// benchmarking and multicast ranges.
+        private: Vec<IpNet> = Vec::new(),
+        /// Public prefixes of your own, counted as private too.
+        internal: Vec<IpNet> = Vec::new(),
+    }
+}
+
+section! {
+    /// The search for unusual volumes of failed sessions.
+    Detection = "detection" {
+        /// Whether it runs while the product serves.
+        enabled: bool = true,
+        /// Length of a bucket. Whole buckets must fit into a day.
+        bucket_span: Span = Span::seconds(900),
+        /// A bucket is sealed this long after its end: the time that late records may take.
+        grace: Span = Span::seconds(120),
+        /// Waiting time before the newest data is looked at, as a datafeed's `query_delay`.
+        query_delay: Span = Span::seconds(60),
+        /// IANA time zone in which days and weeks repeat.
+        time_zone: chrono_tz::Tz = chrono_tz::UTC,
+    }
+}
+
+section! {
+    /// Job definitions and result documents.
+    Jobs = "jobs" {
+        /// First part of every job id.
+        prefix: String = "elastiflow".to_owned(),
+    }
+}
+
+section! {
+    /// Messages about the product itself, on standard error.
+    Log = "log" {
+        /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,collector=debug`.
+        level: String = "info".to_owned(),
+    }
+}
+
+/// Every setting.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where sessions and results are kept.
+    pub store: Store,
+    /// The web UI, the API and the metrics.
+    pub http: Http,
+    /// Flow records from exporters.
+    pub netflow: Netflow,
+    /// What is inside and what is outside.
+    pub network: Network,
+    /// The search for unusual volumes.
+    pub detection: Detection,
+    /// Job definitions and result documents.
+    pub jobs: Jobs,
+    /// Messages about the product itself.
+    pub log: Log,
+}
+
+/// The reference: every table in the order of the example.
+pub const REFERENCE: &[Section] = &[
+    Store::REFERENCE,
+    Http::REFERENCE,
+    Netflow::REFERENCE,
+    Network::REFERENCE,
+    Detection::REFERENCE,
+    Jobs::REFERENCE,
+    Log::REFERENCE,
+];
+
+impl Config {
+    /// The configuration as TOML.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_default()
+    }
+
+    /// A file with every key at its default, commented out and explained.
+    pub fn example() -> String {
+        let defaults = toml::Table::try_from(Self::default()).unwrap_or_default();
+        let mut text = String::from("# halfopen: every setting with its default. Uncomment what you change.\n");
+        for section in REFERENCE {
+            let value = |key: &str| defaults.get(section.table).and_then(|table| table.get(key));
+            text.push('\n');
+            comment(&mut text, section.about);
+            text.push_str(&format!("[{}]\n", section.table));
+            for (key, about) in section.keys {
+                comment(&mut text, about);
+                text.push_str(&format!("# {key} = {}\n", value(key).map_or_else(String::new, ToString::to_string)));
+            }
+        }
+        text
+    }
+
+    /// The store's directory: the configured one, or the default place for a user's data.
+    ///
+    /// # Errors
+    /// None is configured and none of the environment variables that tell the default is set.
+    pub fn store_dir(&self) -> Result<PathBuf, ConfigError> {
+        if !self.store.dir.as_os_str().is_empty() {
+            return Ok(self.store.dir.clone());
+        }
+        data_dir().map(|dir| dir.join("store")).ok_or(ConfigError::NoDataDir)
+    }
+
+    /// What the tables' own types cannot hold.
+    ///
+    /// # Errors
+    /// The first setting that makes no sense, by name.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let wrong = |key, why: &str| Err(ConfigError::Value { key, why: why.to_owned() });
+        let day = 86_400_000;
+        let span = self.detection.bucket_span.0.as_millis();
+        if span < 1_000 || day % span != 0 {
+            return wrong("detection.bucket_span", "whole buckets of at least 1s must fit into a day, as 15m does");
+        }
+        if self.store.flush.0.is_zero() || self.store.flush_rows == 0 {
+            return wrong("store.flush", "sessions must be written after some time and some rows");
+        }
+        if self.netflow.max_waiting == 0 {
+            return wrong("netflow.max_waiting", "at least one session must be able to wait");
+        }
+        let prefix = &self.jobs.prefix;
+        let id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        if prefix.is_empty() || !prefix.starts_with(id) || !prefix.chars().all(|c| id(c) || c == '-' || c == '_') {
+            return wrong("jobs.prefix", "a job id begins with a-z or 0-9 and holds a-z, 0-9, - and _");
+        }
+        if self.log.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
+            return wrong("log.level", "expected error, warn, info, debug, trace or directives");
+        }
+        Ok(())
+    }
+}
+
+/// Where this user's programs keep their data.
+pub fn data_dir() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("STATE_DIRECTORY")
+        .or_else(|| variable("XDG_DATA_HOME").map(|dir| dir.join("halfopen")))
+        .or_else(|| variable("HOME").map(|dir| dir.join(".local/share/halfopen")))
+}
+
+fn comment(text: &mut String, about: &str) {
+    for line in about.lines() {
+        text.push_str(&format!("# {}\n", line.trim()));
+    }
+}
+
+#[cfg(test)]
+mod tests;

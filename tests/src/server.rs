@@ -1,0 +1,147 @@
+//! A running `halfopen serve` on ports of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ExitStatus};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::program::halfopen;
+
+/// How long anything may take before a test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A server that a test started; it is ended when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    /// Address of the API and the UI.
+    pub http: SocketAddr,
+    /// Address of the first flow receiver.
+    pub netflow: SocketAddr,
+}
+
+impl Server {
+    /// Starts `halfopen serve` over this store, with more arguments and environment variables.
+    ///
+    /// # Panics
+    /// It does not come up.
+    pub fn start(store: &Path, args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = halfopen(["serve", "--http", "127.0.0.1:0", "--netflow", "127.0.0.1:0"]);
+        command.arg("--store").arg(store).args(args).envs(environment.iter().copied());
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("halfopen starts");
+        let (sender, lines) = mpsc::channel();
+        let stderr = child.stderr.take().expect("standard error is piped");
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut server = Self { child, lines, seen: Vec::new(), http: nowhere, netflow: nowhere };
+        server.netflow = server.address("receiving flow records");
+        server.http = server.address("serving http");
+        server
+    }
+
+    /// Waits for a log line with this text and returns it.
+    ///
+    /// # Panics
+    /// The line does not come.
+    pub fn wait_line(&mut self, text: &str) -> String {
+        if let Some(line) = self.seen.iter().find(|line| line.contains(text)) {
+            return line.clone();
+        }
+        let end = Instant::now() + PATIENCE;
+        while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            self.seen.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+        panic!("no {text:?} in:\n{}", self.seen.join("\n"));
+    }
+
+    fn address(&mut self, text: &str) -> SocketAddr {
+        let line = self.wait_line(text);
+        let value = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no address in {line:?}"))
+    }
+
+    /// Log lines that came so far.
+    pub fn log(&mut self) -> String {
+        self.seen.extend(self.lines.try_iter());
+        self.seen.join("\n")
+    }
+
+    /// URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.http)
+    }
+
+    /// JSON that the API answers.
+    ///
+    /// # Panics
+    /// It answers no JSON.
+    pub fn json(&self, path: &str) -> Value {
+        let mut response = ureq::get(self.url(path)).call().unwrap_or_else(|error| panic!("{path}: {error}"));
+        response.body_mut().read_json().unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Asks until the answer satisfies the condition.
+    ///
+    /// # Panics
+    /// It never does.
+    pub fn wait_json(&self, path: &str, mut condition: impl FnMut(&Value) -> bool) -> Value {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let value = self.json(path);
+            if condition(&value) {
+                return value;
+            }
+            assert!(Instant::now() < end, "{path} stays {value:#}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Asks it to stop (SIGTERM) and waits for its end.
+    ///
+    /// # Panics
+    /// It does not stop.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.signal("-TERM");
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
+                return status;
+            }
+            assert!(Instant::now() < end, "halfopen does not stop");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends it at once (SIGKILL).
+    pub fn kill(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        std::process::Command::new("kill").args([signal, &pid]).status().expect("kill runs");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
