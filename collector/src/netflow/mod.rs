@@ -1,0 +1,32 @@
+//! Decoding of `NetFlow` v5, v7, v9 and IPFIX.
+//!
+//! Owns everything between a datagram's octets and flow records: framing, templates, field values, sequence numbers. Must
+//! not know sockets, threads or sessions. Sans-IO: time comes in as an argument.
+
+mod decoder;
+pub mod elements;
+pub mod flow;
+mod json;
+mod message;
+mod normalise;
+pub mod options;
+mod output;
+mod plan;
+pub mod reason;
+pub mod sequence;
+mod settings;
+mod source;
+mod template;
+pub mod time;
+mod value;
+mod wire;
+
+pub use decoder::{Decoder, DecoderTotals};
+pub use flow::{ExporterKey, FirewallEvent, FlowEnd, FlowRecord, Traffic};
+pub use reason::{DropReason, Drops};
+pub use settings::DecoderSettings;
+pub(crate) use source::Source;
+pub use source::{Protocols, SourceCounters};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! Settings of the decoder, with their defaults.
+
+use ipnet::IpNet;
+
+/// Bounds and habits of the decoder. Whatever comes from the network is capped by one of these.
+#[derive(Debug, Clone)]
+pub struct DecoderSettings {
+    /// Exporters whose UDP port tells them apart (several behind one address).
+    pub port_sensitive: Vec<IpNet>,
+    /// Exporters (address and domain) at most.
+    pub max_exporters: usize,
+    /// Templates per exporter at most.
+    pub max_templates: usize,
+    /// Fields per template at most.
+    pub max_fields: usize,
+    /// Octets of data sets that wait for their template, per exporter.
+    pub max_pending_bytes: usize,
+    /// Data sets that wait for their template, over all exporters, in octets.
+    pub max_pending_total: usize,
+    /// Samplers remembered per exporter.
+    pub max_samplers: usize,
+    /// Sampling intervals that override what exporters say.
+    pub sampling: Vec<(IpNet, u32)>,
+}
+
+impl Default for DecoderSettings {
+    fn default() -> Self {
+        Self {
+            port_sensitive: Vec::new(),
+            max_exporters: 10_000,
+            max_templates: 4_096,
+            max_fields: 2_000,
+            max_pending_bytes: 1 << 20,
+            max_pending_total: 64 << 20,
+            max_samplers: 1_024,
+            sampling: Vec::new(),
+        }
+    }
+}
