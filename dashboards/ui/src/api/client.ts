@@ -1,0 +1,59 @@
+// Requests to the API: addresses below the document's base, problem documents as errors, query parameters without empties.
+import { basePath, type Patch, patchParams, toSearch } from '../lib/url';
+
+/** An RFC 9457 problem, or a failure on the way that looks like one. */
+export class Problem extends Error {
+  constructor(
+    readonly title: string,
+    readonly detail: string,
+    readonly status: number,
+    readonly requestId: string | null,
+  ) {
+    super(`${title}: ${detail}`);
+  }
+}
+
+const base = basePath(document.baseURI);
+
+/** Address of an API path such as "series", with query parameters. */
+export function apiUrl(path: string, query: Patch = {}): string {
+  return `${base}api/v1/${path}${toSearch(patchParams({}, query))}`;
+}
+
+/** The same with scheme and host, for people to copy. */
+export function fullUrl(path: string): string {
+  return new URL(apiUrl(path), location.href).href;
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  let body: { title?: string; detail?: string; request_id?: string } = {};
+  try {
+    body = await response.json();
+  } catch {
+    // A proxy's error page, say; the status line then has to do.
+  }
+  return new Problem(
+    body.title ?? `The server answered ${response.status} ${response.statusText}`.trim(),
+    body.detail ?? 'There are no details.',
+    response.status,
+    body.request_id ?? response.headers.get('x-request-id'),
+  );
+}
+
+/** One GET. Throws `Problem`, or an abort error when the signal fires. */
+export async function get<T>(path: string, query: Patch = {}, signal?: AbortSignal): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(apiUrl(path, query), { headers: { accept: 'application/json' }, signal: signal ?? null });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new Problem(
+      'The server did not answer',
+      'It may be restarting, or the network between may be down.',
+      0,
+      null,
+    );
+  }
+  if (!response.ok) throw await problemOf(response);
+  return (await response.json()) as T;
+}

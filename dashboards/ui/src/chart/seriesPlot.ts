@@ -1,0 +1,119 @@
+// The main chart of a series: what happened, what the model expected (band and line), anomalies by severity and kind.
+import type uPlot from 'uplot';
+import type { SeriesPoint } from '../api/types';
+import { dayTime, quantity } from '../lib/format';
+import type { Span } from '../lib/range';
+import { severityOf } from '../lib/severity';
+import { type Frame, fromZero, gestures, timeAxis, timeScale, tip, valueAxis } from './common';
+import type { Palette } from './palette';
+
+export function seriesData(points: readonly SeriesPoint[]): uPlot.AlignedData {
+  return [
+    points.map((p) => p.t / 1000),
+    points.map((p) => p.upper),
+    points.map((p) => p.lower),
+    points.map((p) => p.typical),
+    points.map((p) => p.actual),
+  ];
+}
+
+export interface SeriesPlotInput {
+  points: readonly SeriesPoint[];
+  frame: Frame;
+  /** Bucket to mark, its start in ms. */
+  selected?: number | undefined;
+  bucketMs: number;
+  onzoom?: (span: Span) => void;
+  onpick?: (time: number) => void;
+}
+
+export function seriesOptions(
+  colours: Palette,
+  uplot: typeof uPlot,
+  input: SeriesPlotInput,
+): Omit<uPlot.Options, 'width' | 'height'> {
+  const { points, frame } = input;
+  const actions = gestures(input.onzoom, input.onpick);
+  const line = { points: { show: false } };
+  return {
+    ...actions,
+    ...withTime(frame, uplot),
+    padding: [8, 0, 0, 0],
+    legend: { show: false },
+    series: [
+      {},
+      { ...line, stroke: 'transparent' },
+      { ...line, stroke: 'transparent' },
+      { ...line, stroke: colours['band-line'], width: 1, dash: [4, 3] },
+      { ...line, stroke: colours.series, width: 1.5 },
+    ],
+    bands: [{ series: [1, 2], fill: colours.band }],
+    axes: [timeAxis(colours, frame), valueAxis(colours, frame)],
+    plugins: [tip((index) => describe(points[index], frame))],
+    hooks: {
+      ...actions.hooks,
+      drawClear: [(plot) => drawBucket(plot, colours, input)],
+      draw: [(plot) => drawMarks(plot, colours, points)],
+    },
+  };
+}
+
+function withTime(frame: Frame, uplot: typeof uPlot) {
+  const time = timeScale(frame, uplot);
+  return { ...time, scales: { ...time.scales, y: { range: fromZero } } };
+}
+
+function describe(point: SeriesPoint | undefined, frame: Frame): string[] | undefined {
+  if (!point) return undefined;
+  const lines = [dayTime(point.t, frame.zone)];
+  if (point.actual === null) return [...lines, 'nothing was observed'];
+  lines.push(`failed ${quantity(point.actual)}${point.attempts === null ? '' : ` of ${quantity(point.attempts)}`}`);
+  if (point.typical !== null)
+    lines.push(`usual ${quantity(point.typical)} (${quantity(point.lower)}–${quantity(point.upper)})`);
+  if (point.score >= 3)
+    lines.push(`${severityOf(point.score)}, score ${Math.round(point.score)}${point.multi ? ', several buckets' : ''}`);
+  return lines;
+}
+
+function drawBucket(plot: uPlot, colours: Palette, { selected, bucketMs }: SeriesPlotInput) {
+  if (selected === undefined) return;
+  const left = plot.valToPos(selected / 1000, 'x', true);
+  const right = plot.valToPos((selected + bucketMs) / 1000, 'x', true);
+  plot.ctx.save();
+  plot.ctx.globalAlpha = 0.18;
+  plot.ctx.fillStyle = colours.accent;
+  plot.ctx.fillRect(left, plot.bbox.top, Math.max(3, right - left), plot.bbox.height);
+  plot.ctx.restore();
+}
+
+/** A disc for an anomaly of one bucket, a cross for one of several; larger and ringed the more severe. */
+function drawMarks(plot: uPlot, colours: Palette, points: readonly SeriesPoint[]) {
+  const { ctx } = plot;
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(plot.bbox.left, plot.bbox.top - 8 * ratio, plot.bbox.width, plot.bbox.height + 8 * ratio);
+  ctx.clip();
+  for (const point of points) {
+    if (point.score < 3 || point.actual === null) continue;
+    const severity = severityOf(point.score);
+    const size = { low: 3, warning: 3, minor: 3.5, major: 4.5, critical: 5.5 }[severity] * ratio;
+    const x = plot.valToPos(point.t / 1000, 'x', true);
+    const y = plot.valToPos(point.actual, 'y', true);
+    ctx.fillStyle = colours[severity];
+    ctx.strokeStyle = point.multi ? colours[severity] : colours.bg;
+    ctx.lineWidth = (point.multi ? 2.5 : 1) * ratio;
+    ctx.beginPath();
+    if (point.multi) {
+      ctx.moveTo(x - size, y);
+      ctx.lineTo(x + size, y);
+      ctx.moveTo(x, y - size);
+      ctx.lineTo(x, y + size);
+    } else {
+      ctx.arc(x, y, size, 0, 2 * Math.PI);
+      ctx.fill();
+    }
+    ctx.stroke();
+  }
+  ctx.restore();
+}

@@ -1,0 +1,98 @@
+// Configuration that makes an exporter send here: per vendor, with this host's address and port filled in.
+
+export interface Listen {
+  protocol: string;
+  address: string;
+}
+
+export interface Target {
+  host: string;
+  port: string;
+}
+
+export interface Snippet {
+  name: string;
+  text: string;
+  notes: string;
+}
+
+const ANY = new Set(['0.0.0.0', '::', '[::]', '*', '']);
+
+/** Host and port of a listen address. "Any" becomes the host that this page came from, for that is where we are. */
+export function target(address: string, pageHost: string): Target {
+  const match = /^(.*):(\d+)$/.exec(address);
+  const host = (match?.[1] ?? address).replace(/^\[|\]$/g, '');
+  const port = match?.[2] ?? '2055';
+  return { host: ANY.has(host) ? pageHost.replace(/^\[|\]$/g, '') : host, port };
+}
+
+/** The address to send IPFIX to when there is one, else the first. */
+export function preferred(listen: readonly Listen[]): Listen | undefined {
+  return listen.find(({ protocol }) => /ipfix/i.test(protocol)) ?? listen[0];
+}
+
+export function snippets({ host, port }: Target): Snippet[] {
+  const joined = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return [
+    {
+      name: 'Cisco IOS',
+      notes:
+        'The line that collects TCP flags is what makes failures visible. Repeat the last two lines on every interface.',
+      text: `flow record HALFOPEN-RECORD
+ match ipv4 protocol
+ match ipv4 source address
+ match ipv4 destination address
+ match transport source-port
+ match transport destination-port
+ match interface input
+ collect interface output
+ collect transport tcp flags
+ collect counter bytes long
+ collect counter packets long
+ collect timestamp sys-uptime first
+ collect timestamp sys-uptime last
+!
+flow exporter HALFOPEN-EXPORTER
+ destination ${host}
+ transport udp ${port}
+ export-protocol ipfix
+ template data timeout 60
+!
+flow monitor HALFOPEN-MONITOR
+ record HALFOPEN-RECORD
+ exporter HALFOPEN-EXPORTER
+ cache timeout active 60
+ cache timeout inactive 15
+!
+interface GigabitEthernet0/0
+ ip flow monitor HALFOPEN-MONITOR input`,
+    },
+    {
+      name: 'Juniper',
+      notes:
+        'Inline monitoring on MX. Put your router’s own address in place of 192.0.2.1, and name the interfaces you have.',
+      text: `set services flow-monitoring version-ipfix template halfopen flow-active-timeout 60
+set services flow-monitoring version-ipfix template halfopen flow-inactive-timeout 15
+set services flow-monitoring version-ipfix template halfopen template-refresh-rate seconds 60
+set services flow-monitoring version-ipfix template halfopen ipv4-template
+set forwarding-options sampling instance halfopen input rate 1
+set forwarding-options sampling instance halfopen family inet output flow-server ${host} port ${port}
+set forwarding-options sampling instance halfopen family inet output flow-server ${host} version-ipfix template halfopen
+set forwarding-options sampling instance halfopen family inet output inline-jflow source-address 192.0.2.1
+set chassis fpc 0 sampling-instance halfopen
+set interfaces ge-0/0/0 unit 0 family inet sampling input
+set interfaces ge-0/0/0 unit 0 family inet sampling output`,
+    },
+    {
+      name: 'MikroTik',
+      notes: 'RouterOS 7. IPFIX carries the TCP flags by default.',
+      text: `/ip traffic-flow set enabled=yes interfaces=all active-flow-timeout=1m inactive-flow-timeout=15s
+/ip traffic-flow target add dst-address=${host} port=${port} version=ipfix`,
+    },
+    {
+      name: 'Linux',
+      notes: 'softflowd on a router, a server or a mirror port. Put your interface in place of eth0.',
+      text: `softflowd -i eth0 -v 10 -n ${joined} -t maxlife=60 -t tcp=15`,
+    },
+  ];
+}

@@ -1,0 +1,65 @@
+// News from the server: a counter of results that are not on the screen yet, and whether the line is up.
+import { apiUrl } from '../api/client';
+import type { Perspective } from '../api/types';
+import { scope } from './scope.svelte';
+
+class Live {
+  connected = $state(false);
+  /** Anomalies since the last refresh, in the perspective shown. */
+  fresh = $state(0);
+  /** Grows when the list of exporters changed. */
+  exporters = $state(0);
+  /** Moment of the last event of any kind. */
+  heard = $state(0);
+  #source: EventSource | undefined;
+
+  start() {
+    if (this.#source) return;
+    // The browser reconnects by itself and sends Last-Event-ID, so nothing is missed in between.
+    const source = new EventSource(apiUrl('events'));
+    this.#source = source;
+    source.onopen = () => {
+      this.connected = true;
+    };
+    source.onerror = () => {
+      this.connected = false;
+    };
+    source.addEventListener('anomaly', (event) => {
+      this.heard = Date.now();
+      if (matches(event.data, scope.perspective)) this.fresh += 1;
+    });
+    source.addEventListener('bucket', () => {
+      this.heard = Date.now();
+    });
+    source.addEventListener('exporters', () => {
+      this.heard = Date.now();
+      this.exporters += 1;
+    });
+    addEventListener('pagehide', () => this.stop());
+    addEventListener('pageshow', () => this.start());
+  }
+
+  stop() {
+    this.#source?.close();
+    this.#source = undefined;
+    this.connected = false;
+  }
+
+  /** Takes the news in. */
+  show() {
+    this.fresh = 0;
+    scope.refresh();
+  }
+}
+
+function matches(data: string, perspective: Perspective | undefined): boolean {
+  if (!perspective) return true;
+  try {
+    const told = (JSON.parse(data) as { perspective?: string }).perspective;
+    return told === undefined || told === perspective;
+  } catch {
+    return true;
+  }
+}
+
+export const live = new Live();

@@ -1,0 +1,36 @@
+// One answer of the API as reactive state: the last good data stays while the next is on its way or has failed.
+import { Problem } from '../api/client';
+
+export class Resource<T> {
+  data: T | undefined = $state.raw();
+  error: Problem | undefined = $state.raw();
+  loading = $state(false);
+  #abort: AbortController | undefined;
+
+  /** Starts a request and drops the one before. Resolves when it is done, whichever way. */
+  async load(fetcher: (signal: AbortSignal) => Promise<T>): Promise<void> {
+    this.#abort?.abort();
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.loading = true;
+    try {
+      const data = await fetcher(abort.signal);
+      if (abort.signal.aborted) return;
+      this.data = data;
+      this.error = undefined;
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      this.error =
+        error instanceof Problem ? error : new Problem('The answer could not be read', String(error), 0, null);
+    }
+    this.loading = false;
+  }
+
+  /** Forgets the data, for when what is asked for is another thing altogether. */
+  clear() {
+    this.#abort?.abort();
+    this.data = undefined;
+    this.error = undefined;
+    this.loading = false;
+  }
+}
