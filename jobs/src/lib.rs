@@ -3,11 +3,27 @@
 //! This crate owns job definitions, their two schemas, scores, severities and result records with their documents.
 //! It is pure: no input or output, no clock, no query engine.
 
+pub mod catalogue;
+pub mod definition;
+pub mod detector;
+pub mod document;
+pub mod id;
+pub mod json;
+pub mod query;
 pub mod result;
+pub mod schema;
 pub mod score;
+pub mod sentence;
+pub mod span;
 
+pub use catalogue::{catalogue, failed_sessions};
+pub use definition::{DefinitionError, JobDefinition};
+pub use document::{Document, Documents};
+pub use id::{IdError, JobId, Prefix};
 pub use result::{
     AnomalyRecord, BucketResult, Cause, Expectation, Explanation, Influencer, InfluencerResult, Level, OutcomeCount,
     SeriesKey,
 };
+pub use schema::{Concept, Schema};
 pub use score::{Score, Severity};
+pub use sentence::sentence;
