@@ -102,7 +102,15 @@ for (const [theme, scheme] of [
       if (mode === 'news') await page.getByText('3 new').waitFor();
       await settle(page);
       await check(page, mode);
-      await page.screenshot({ path: `${out}/${name}-${size}-${theme}.png`, fullPage: true });
+      const height = Math.min(
+        await page.evaluate(() => document.documentElement.scrollHeight),
+        size === 'phone' ? 1700 : 2400,
+      );
+      await page.screenshot({
+        path: `${out}/${name}-${size}-${theme}.png`,
+        fullPage: true,
+        clip: { x: 0, y: 0, width: viewport.width, height },
+      });
       await context.close();
     }
   }
