@@ -9,11 +9,11 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, StringBuilder, TimestampMicrosecondBuilder, UInt8Builder,
     UInt16Builder, UInt32Builder, UInt64Builder,
 };
-use arrow::datatypes::{TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{DataType, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
-use crate::community::community_id;
+use crate::community::community_of;
 use crate::locality::{address_key, address_of};
 use crate::outcome::UnknownName;
 use crate::record::{Endpoint, HostInfo, IcmpError, SessionRecord, SideTotals};
@@ -49,12 +49,11 @@ macro_rules! columns {
                 let arrays = arrays
                     .into_iter()
                     .zip(schema.fields())
-                    .map(|(array, field)| if array.data_type() == field.data_type() {
-                        Ok(array)
-                    } else {
-                        arrow::compute::cast(&array, field.data_type())
+                    .map(|(array, field)| match field.data_type() {
+                        DataType::Timestamp(_, Some(zone)) => in_zone(&array, zone),
+                        _ => array,
                     })
-                    .collect::<Result<Vec<_>, _>>()?;
+                    .collect();
                 Ok(RecordBatch::try_new(schema, arrays)?)
             }
         }
@@ -106,6 +105,8 @@ columns! {
     server_as_org: StringBuilder,
     server_country: StringBuilder,
     server_host: StringBuilder,
+    client_payload_bytes: UInt64Builder,
+    server_payload_bytes: UInt64Builder,
 }
 
 impl SessionBatchBuilder {
@@ -157,7 +158,7 @@ impl SessionBatchBuilder {
         self.tunnel.append_option(record.tunnel);
         self.input_interface.append_option(record.input_interface);
         self.output_interface.append_option(record.output_interface);
-        self.community_id.append_value(community_id(record.proto, record.client, record.server));
+        self.community_id.append_value(community_of(record.proto, record.client, record.server));
         self.client_asn.append_option(record.client_info.asn);
         self.client_as_org.append_option(record.client_info.as_org.as_deref());
         self.client_country.append_option(record.client_info.country.as_deref());
@@ -166,6 +167,16 @@ impl SessionBatchBuilder {
         self.server_as_org.append_option(record.server_info.as_org.as_deref());
         self.server_country.append_option(record.server_info.country.as_deref());
         self.server_host.append_option(record.server_info.host.as_deref());
+        self.client_payload_bytes.append_option(record.client_payload);
+        self.server_payload_bytes.append_option(record.server_payload);
+    }
+}
+
+/// The builders of times know no zone; the schema does.
+fn in_zone(array: &ArrayRef, zone: &Arc<str>) -> ArrayRef {
+    match array.as_primitive_opt::<TimestampMicrosecondType>() {
+        Some(times) => Arc::new(times.clone().with_timezone(Arc::clone(zone))),
+        None => Arc::clone(array),
     }
 }
 
@@ -197,6 +208,15 @@ impl<'a> Columns<'a> {
     ) -> Result<Option<T::Native>, BatchError> {
         let array = self.array(name)?.as_primitive_opt::<T>().ok_or(BatchError::Column(name))?;
         Ok(array.is_valid(row).then(|| array.value(row)))
+    }
+
+    /// A column that older files lack.
+    fn added<T: arrow::datatypes::ArrowPrimitiveType>(
+        &self,
+        name: &'static str,
+        row: usize,
+    ) -> Result<Option<T::Native>, BatchError> {
+        if self.0.column_by_name(name).is_none() { Ok(None) } else { self.number::<T>(name, row) }
     }
 
     fn required<T: arrow::datatypes::ArrowPrimitiveType>(
@@ -242,7 +262,6 @@ fn read_row(columns: &Columns<'_>, row: usize) -> Result<SessionRecord, BatchErr
             host: columns.shared(host, row)?,
         })
     };
-    let observers = columns.text("observers", row)?.map(|all| all.split(',').map(Arc::from).collect());
     Ok(SessionRecord {
         session_id: columns.required::<UInt64Type>("session_id", row)?,
         start: columns.required::<TimestampMicrosecondType>("start", row)?,
@@ -257,6 +276,8 @@ fn read_row(columns: &Columns<'_>, row: usize) -> Result<SessionRecord, BatchErr
         end_reason: columns.name("end_reason", row)?,
         sent: side("client_packets", "client_bytes", "client_tcp_flags")?,
         received: side("server_packets", "server_bytes", "server_tcp_flags")?,
+        client_payload: columns.added::<UInt64Type>("client_payload_bytes", row)?,
+        server_payload: columns.added::<UInt64Type>("server_payload_bytes", row)?,
         syn_count: columns.required::<UInt32Type>("syn_count", row)?,
         conn_state: columns.text("conn_state", row)?.and_then(known_conn_state),
         history: columns.text("history", row)?.map(str::to_owned),
@@ -264,7 +285,10 @@ fn read_row(columns: &Columns<'_>, row: usize) -> Result<SessionRecord, BatchErr
         origin: columns.name("origin", row)?,
         export_type: columns.name("export_type", row)?,
         observer: columns.shared("observer", row)?.ok_or(BatchError::Column("observer"))?,
-        observers: observers.unwrap_or_default(),
+        observers: columns
+            .text("observers", row)?
+            .map(|all| all.split(',').map(Arc::from).collect())
+            .unwrap_or_default(),
         domain: columns.required::<UInt32Type>("domain", row)?,
         sampling: columns.required::<UInt32Type>("sampling", row)?,
         vlan: columns.number::<UInt16Type>("vlan", row)?,

@@ -42,6 +42,16 @@ pub fn community_id(proto: u8, client: Endpoint, server: Endpoint) -> String {
     text
 }
 
+/// The community id of a session record, whose server port is `type << 8 | code` for ICMP.
+pub fn community_of(proto: u8, client: Endpoint, server: Endpoint) -> String {
+    if !matches!(proto, ICMP | ICMP6) {
+        return community_id(proto, client, server);
+    }
+    let [kind, code] = server.port.to_be_bytes();
+    let (first, second) = icmp_ports(proto, kind, code);
+    community_id(proto, Endpoint { port: first, ..client }, Endpoint { port: second, ..server })
+}
+
 /// The port pair that stands for an ICMP message in a community id: its type, and its counterpart's type or its code.
 pub fn icmp_ports(proto: u8, kind: u8, code: u8) -> (u16, u16) {
     let kind = u16::from(kind);
@@ -52,14 +62,29 @@ fn ordered(a: Endpoint, b: Endpoint) -> bool {
     (a.ip, a.port) < (b.ip, b.port)
 }
 
-/// The type that answers (or is answered by) this ICMP type.
-fn icmp_counterpart(proto: u8, kind: u16) -> Option<u16> {
-    let pairs: &[(u16, u16)] = if proto == ICMP6 {
+/// ICMP types that ask, each with the type that answers.
+fn icmp_pairs(proto: u8) -> &'static [(u16, u16)] {
+    if proto == ICMP6 {
         &[(128, 129), (133, 134), (135, 136), (130, 131), (139, 140), (144, 145)]
     } else {
         &[(8, 0), (13, 14), (15, 16), (10, 9), (17, 18)]
-    };
-    pairs.iter().find_map(|&(a, b)| match kind {
+    }
+}
+
+/// The type that asks: for an answer the type of its question, for anything else the type itself.
+pub(crate) fn icmp_request(proto: u8, kind: u8) -> u8 {
+    let asked = icmp_pairs(proto).iter().find(|pair| pair.1 == u16::from(kind));
+    asked.map_or(kind, |pair| pair.0 as u8)
+}
+
+/// The type that answers this type, if it asks.
+pub(crate) fn icmp_answer(proto: u8, kind: u8) -> Option<u8> {
+    icmp_pairs(proto).iter().find(|pair| pair.0 == u16::from(kind)).map(|pair| pair.1 as u8)
+}
+
+/// The type that answers (or is answered by) this ICMP type.
+fn icmp_counterpart(proto: u8, kind: u16) -> Option<u16> {
+    icmp_pairs(proto).iter().find_map(|&(a, b)| match kind {
         k if k == a => Some(b),
         k if k == b => Some(a),
         _ => None,

@@ -100,6 +100,10 @@ pub struct SessionRecord {
     pub sent: SideTotals,
     /// Sent by the server.
     pub received: SideTotals,
+    /// Payload bytes of the client; for TCP by sequence numbers, so that gaps count (wire only).
+    pub client_payload: Option<u64>,
+    /// Payload bytes of the server, likewise.
+    pub server_payload: Option<u64>,
     /// SYNs of the client, retransmits included (0 where unknown).
     pub syn_count: u32,
     /// Zeek-compatible connection state (wire only).
@@ -166,6 +170,8 @@ impl SessionRecord {
             end_reason: EndReason::Forced,
             sent: SideTotals::default(),
             received: SideTotals::default(),
+            client_payload: None,
+            server_payload: None,
             syn_count: 0,
             conn_state: None,
             history: None,

@@ -69,6 +69,8 @@ fn build() -> SchemaRef {
         optional("server_as_org", DataType::Utf8),
         optional("server_country", DataType::Utf8),
         optional("server_host", DataType::Utf8),
+        optional("client_payload_bytes", DataType::UInt64),
+        optional("server_payload_bytes", DataType::UInt64),
     ];
     let metadata = [("halfopen.schema".to_owned(), SCHEMA_VERSION.to_owned())].into();
     Arc::new(Schema::new_with_metadata(fields, metadata))

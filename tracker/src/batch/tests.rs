@@ -55,6 +55,8 @@ fn record() -> impl Strategy<Value = SessionRecord> {
         let mut record = SessionRecord::new(id, start, proto, client, server);
         (record.outcome, record.perspective, record.confidence, record.end_reason, record.inferred) = judged;
         (record.sent, record.received, record.syn_count, record.history, _) = seen;
+        record.client_payload = record.sent.tcp_flags.map(u64::from);
+        record.server_payload = record.received.tcp_flags.map(u64::from);
         record.icmp = seen.4.map(|(kind, code)| IcmpError { kind, code });
         record.export_type = labels.0;
         record.origin = if labels.0 == ExportType::Packet { Origin::Wire } else { Origin::Flow };

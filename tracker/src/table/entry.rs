@@ -1,0 +1,224 @@
+//! One session in the table: both directions in one entry, laid out to be small.
+//!
+//! Index 0 of every pair is the client, 1 the server. Must not know how entries are found or expired.
+
+use crate::Micros;
+use crate::packet::{Addr, NO_SCALE, Packet, ip_of, proto};
+use crate::record::Endpoint;
+use crate::settings::Class;
+use crate::zeek::End;
+use crate::zeek::history::History;
+
+use super::key::Key;
+use super::phase::{Phase, Probe};
+
+/// No entry.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Bits of [`Entry::flags`]. Those named `..._0` are the client's; the server's is the next bit.
+pub(super) mod bit {
+    /// Sent a FIN that counts.
+    pub const FIN_0: u32 = 1;
+    /// Sent payload.
+    pub const DATA_0: u32 = 1 << 2;
+    /// Sent a segment with an acknowledgment (no RST).
+    pub const ACKED_0: u32 = 1 << 4;
+    /// Sent an acknowledgment without SYN and FIN.
+    pub const PLAIN_0: u32 = 1 << 6;
+    /// Sent a RST that counts.
+    pub const RST_0: u32 = 1 << 8;
+    /// Acknowledged more and more of a side that was not seen.
+    pub const ADVANCED_0: u32 = 1 << 10;
+    /// Sent something other than RST.
+    pub const OTHER_0: u32 = 1 << 12;
+    /// The client is `low` of the key.
+    pub const CLIENT_LOW: u32 = 1 << 14;
+    /// Established without a whole handshake in sight.
+    pub const INFERRED: u32 = 1 << 15;
+    /// Behind address translation.
+    pub const NAT: u32 = 1 << 16;
+    /// Rejected by a rule.
+    pub const REJECTED: u32 = 1 << 17;
+    /// An ICMP error spoke of it.
+    pub const ICMP: u32 = 1 << 18;
+    /// Later fragments were counted to it.
+    pub const FRAGMENT: u32 = 1 << 19;
+    /// A packet with a whole and correct transport header was seen.
+    pub const WHOLE: u32 = 1 << 20;
+    /// Zeek: both sides are done.
+    pub const CANCELLED: u32 = 1 << 21;
+    /// Continues a session whose record was already made.
+    pub const REOPENED: u32 = 1 << 22;
+    /// Its first packet came from the server.
+    pub const SERVER_FIRST: u32 = 1 << 23;
+    /// Zeek: the idle period is the long one.
+    pub const HANDSHAKEN: u32 = 1 << 24;
+    /// In the table.
+    pub const LIVE: u32 = 1 << 25;
+}
+
+/// A session.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub key: Key,
+    pub start: Micros,
+    pub last: Micros,
+    pub bytes: [u64; 2],
+    pub history: History,
+    pub ends: [End; 2],
+    pub packets: [u32; 2],
+    pub wheel_next: u32,
+    pub wheel_prev: u32,
+    pub list_next: u32,
+    pub list_prev: u32,
+    pub flags: u32,
+    /// Sequence number of the server's SYN that counts.
+    pub server_isn: u32,
+    /// Index of the [`crate::zeek::Extra`], or [`NONE`].
+    pub extra: u32,
+    pub tcp_flags: [u16; 2],
+    pub syn_count: u16,
+    pub generation: u16,
+    /// Bits of the largest window each side offered.
+    pub window: [u8; 2],
+    /// Window scale of each side, [`NO_SCALE`] where its SYN was not seen.
+    pub scale: [u8; 2],
+    pub phase: Phase,
+    pub probe: Probe,
+    pub class: Class,
+    /// Seconds between the last two SYNs.
+    pub syn_gap: u8,
+    pub icmp: [u8; 2],
+    /// Interim records so far.
+    pub interims: u16,
+}
+
+impl Entry {
+    /// An entry for a session that begins with `packet`; nothing of the packet is counted yet.
+    pub fn new(key: Key, packet: &Packet, client_low: bool) -> Self {
+        Self {
+            key,
+            start: packet.time,
+            last: packet.time,
+            bytes: [0; 2],
+            history: History::default(),
+            ends: [End::default(); 2],
+            packets: [0; 2],
+            wheel_next: NONE,
+            wheel_prev: NONE,
+            list_next: NONE,
+            list_prev: NONE,
+            flags: if client_low { bit::CLIENT_LOW } else { 0 },
+            server_isn: 0,
+            extra: NONE,
+            tcp_flags: [0; 2],
+            syn_count: 0,
+            generation: 0,
+            window: [0; 2],
+            scale: [NO_SCALE; 2],
+            phase: Phase::Nothing,
+            probe: Probe::None,
+            class: Class::OtherInitial,
+            syn_gap: 0,
+            icmp: [0; 2],
+            interims: 0,
+        }
+    }
+
+    pub fn has(&self, flags: u32) -> bool {
+        self.flags & flags != 0
+    }
+
+    /// Sets the bit of one side.
+    pub fn mark(&mut self, bit_0: u32, side: usize) {
+        self.flags |= bit_0 << side;
+    }
+
+    /// Whether the bit of one side is set.
+    pub fn marked(&self, bit_0: u32, side: usize) -> bool {
+        self.flags & (bit_0 << side) != 0
+    }
+
+    pub fn is_tcp(&self) -> bool {
+        self.key.proto == proto::TCP
+    }
+
+    fn side(&self, low: bool) -> (Addr, u16) {
+        if low { (self.key.low, self.key.low_port) } else { (self.key.high, self.key.high_port) }
+    }
+
+    /// Client and server. For ICMP the client has no port and the server's is `type << 8 | code` of the request.
+    pub fn endpoints(&self) -> (Endpoint, Endpoint) {
+        let low = self.has(bit::CLIENT_LOW);
+        let (client, server) = (self.side(low), self.side(!low));
+        let ports = match self.key.proto {
+            proto::ICMP | proto::ICMP6 => (0, self.key.high_port << 8),
+            _ => (client.1, server.1),
+        };
+        (Endpoint { ip: ip_of(client.0), port: ports.0 }, Endpoint { ip: ip_of(server.0), port: ports.1 })
+    }
+
+    /// Address and port of the server, as the key holds them.
+    pub fn server_side(&self) -> (Addr, u16) {
+        self.side(!self.has(bit::CLIENT_LOW))
+    }
+
+    /// Which side a packet comes from: 0 the client, 1 the server.
+    pub fn sender(&self, from_low: bool) -> usize {
+        usize::from(from_low != self.has(bit::CLIENT_LOW))
+    }
+
+    /// Payload bytes of a protocol without sequence numbers are kept where TCP has those.
+    pub fn add_payload(&mut self, side: usize, bytes: u32) {
+        let end = &mut self.ends[side];
+        let sum = (u64::from(end.last) << 32 | u64::from(end.ack)) + u64::from(bytes);
+        end.last = (sum >> 32) as u32;
+        end.ack = sum as u32;
+    }
+
+    /// What [`add_payload`](Self::add_payload) has added up.
+    pub fn payload(&self, side: usize) -> u64 {
+        u64::from(self.ends[side].last) << 32 | u64::from(self.ends[side].ack)
+    }
+
+    /// Client and server turn out to be the other way round. The layer of Zeek swaps its own part.
+    pub fn swap_sides(&mut self) {
+        const PAIRS: u32 = 0x3fff;
+        let low_bits = self.flags & 0x1555;
+        let high_bits = self.flags & 0x2aaa;
+        self.flags = self.flags & !PAIRS | low_bits << 1 | high_bits >> 1;
+        self.flags ^= bit::CLIENT_LOW;
+        self.bytes.swap(0, 1);
+        self.packets.swap(0, 1);
+        self.tcp_flags.swap(0, 1);
+        self.window.swap(0, 1);
+        self.scale.swap(0, 1);
+    }
+
+    /// Whether both sides have sent packets.
+    pub fn two_way(&self) -> bool {
+        self.packets[0] > 0 && self.packets[1] > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_small() {
+        assert!(size_of::<Entry>() <= 184, "{} bytes", size_of::<Entry>());
+    }
+
+    #[test]
+    fn swapping_sides_swaps_every_pair() {
+        let key =
+            Key::of(&Packet::new(0, [1; 16], [2; 16], 6), super::super::key::KeyParts { vlan: true, tunnel: true }).0;
+        let mut entry = Entry::new(key, &Packet::new(0, [1; 16], [2; 16], 6), true);
+        entry.flags |= bit::FIN_0 | bit::DATA_0 << 1 | bit::OTHER_0 | bit::INFERRED;
+        entry.packets = [1, 2];
+        entry.swap_sides();
+        assert_eq!(entry.flags, bit::FIN_0 << 1 | bit::DATA_0 | bit::OTHER_0 << 1 | bit::INFERRED);
+        assert_eq!(entry.packets, [2, 1]);
+    }
+}

@@ -1,0 +1,3 @@
+//! The table, from crafted segments to whole captures.
+
+mod corpus;
