@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { anomalies, bucketsOf, influencers, SERVICES, SPAN, swimlane } from './fixtures/series.mjs';
+import { anomalies, buckets, bucketsOf, influencers, SERVICES, SPAN, swimlane } from './fixtures/series.mjs';
 import { sessions } from './fixtures/sessions.mjs';
 import { exporters, jobFile, jobs } from './fixtures/status.mjs';
 
@@ -128,6 +128,8 @@ function answer(path, query, mode, now) {
         learning: mode === 'learning' ? 'needs 2 more days' : null,
       };
     }
+    case 'buckets':
+      return { items: mode === 'empty' ? [] : buckets(from, to, perspective, now) };
     case 'sessions':
       return none && mode !== 'quiet' ? { items: [], next_cursor: null } : sessions(query, from, to);
     case 'exporters':

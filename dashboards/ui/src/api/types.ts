@@ -78,6 +78,19 @@ export interface Summary {
   learning: string | null;
 }
 
+export interface Bucket {
+  perspective: Perspective;
+  timestamp: number;
+  bucket_span: number;
+  score: number;
+  initial_score: number;
+  severity: Severity;
+  event_count: number;
+  failed_count: number;
+  series_count: number;
+  is_interim: boolean;
+}
+
 export interface LaneCell {
   t: number;
   score: number;

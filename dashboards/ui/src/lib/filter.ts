@@ -59,7 +59,7 @@ function parseEndpoint(word: string, filter: Filter): boolean {
     filter.server = word;
     return true;
   }
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):?(\d{1,5})$/.exec(word);
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(word);
   const address = match?.[1] ?? match?.[2] ?? '';
   const port = match?.[3] ?? '';
   if (isPort(word)) {
