@@ -57,6 +57,17 @@ pub struct DecoderTotals {
     pub drops: Drops,
 }
 
+impl DecoderTotals {
+    /// Adds the totals of another decoder.
+    pub fn merge(&mut self, other: &Self) {
+        self.datagrams += other.datagrams;
+        self.datagrams_used += other.datagrams_used;
+        self.sources.merge(&other.sources);
+        self.waiting_sets += other.waiting_sets;
+        self.drops.merge(&other.drops);
+    }
+}
+
 impl Decoder {
     /// A decoder that knows no templates yet.
     pub fn new(settings: DecoderSettings) -> Self {
@@ -115,7 +126,8 @@ impl Decoder {
             totals.sources.merge(&source.counters);
             totals.waiting_sets += source.waiting_sets() as u64;
         }
-        totals.drops.merge(&totals.sources.drops.clone());
+        let drops = totals.sources.drops;
+        totals.drops.merge(&drops);
         totals
     }
 

@@ -1,1 +1,8 @@
-//! Tests of the decoder.
+//! Tests of the decoder: hand-made messages, the corpus of real captures, damage, and the parser crate as an oracle.
+
+mod build;
+mod corpus;
+mod damage;
+mod flows;
+mod oracle;
+mod templates;

@@ -1,0 +1,103 @@
+//! Statistics of every exporter, joined from what the decoder counted and what the stitcher learnt.
+//!
+//! Owns the joined form; must not know the API it is shown through.
+
+use std::collections::HashMap;
+
+use tracker::Micros;
+
+use crate::netflow::{Decoder, ExporterKey, Source};
+use crate::stitch::ExporterQuality;
+
+/// One exporter and observation domain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExporterStats {
+    /// Address, with the port where ports tell exporters apart.
+    pub address: String,
+    /// Observation domain (IPFIX), source id (v9) or engine (v5).
+    pub domain: u32,
+    /// Protocols seen: `netflow5`, `netflow7`, `netflow9`, `ipfix`.
+    pub protocols: Vec<&'static str>,
+    /// First datagram.
+    pub first_seen: Micros,
+    /// Last datagram.
+    pub last_seen: Micros,
+    /// Datagrams.
+    pub packets: u64,
+    /// Data records.
+    pub records: u64,
+    /// Data records per second, over the last seconds.
+    pub records_per_second: f64,
+    /// Octets of messages.
+    pub bytes: u64,
+    /// Templates known.
+    pub templates: u64,
+    /// Data sets that came before their template.
+    pub unknown_template_records: u64,
+    /// Lost by sequence number: flows (v5), packets (v9), data records (IPFIX).
+    pub sequence_lost: u64,
+    /// How often the exporter started again.
+    pub restarts: u64,
+    /// Drops by reason.
+    pub drops: Vec<(&'static str, u64)>,
+    /// The exporter's clock minus ours, `None` for files.
+    pub clock_skew_ms: Option<i64>,
+    /// What its records can tell of TCP.
+    pub capability: &'static str,
+    /// Share of its TCP sessions that could be classified.
+    pub coverage: Option<f64>,
+    /// Sampling interval; `None` before the first record.
+    pub sampling: Option<u32>,
+}
+
+impl ExporterStats {
+    /// What the decoder knows; the rest is filled by [`join`].
+    pub(crate) fn of(source: &Source, now: Micros) -> (ExporterKey, Self) {
+        let counters = &source.counters;
+        let stats = Self {
+            address: source.key.to_string(),
+            domain: source.domain,
+            protocols: source.protocols.names(),
+            first_seen: source.first_seen,
+            last_seen: source.last_seen,
+            packets: counters.datagrams,
+            records: counters.records,
+            records_per_second: source.rate.at(now, counters.records),
+            bytes: counters.bytes,
+            templates: source.template_count() as u64,
+            unknown_template_records: counters.data_sets_without_template,
+            sequence_lost: source.sequences.iter().map(crate::netflow::sequence::SequenceTracker::lost).sum(),
+            restarts: source.sequences.iter().map(crate::netflow::sequence::SequenceTracker::restarts).sum(),
+            drops: counters.drops.iter().map(|(reason, count)| (reason.as_str(), count)).collect(),
+            clock_skew_ms: source.clock_skew.map(|skew| skew / 1000),
+            capability: crate::stitch::Capability::Learning.as_str(),
+            coverage: None,
+            sampling: None,
+        };
+        (source.key, stats)
+    }
+}
+
+/// Statistics of a decoder's sources, without the stitcher's part.
+pub fn decoder_stats(decoder: &Decoder, now: Micros) -> Vec<(ExporterKey, ExporterStats)> {
+    decoder.sources().map(|source| ExporterStats::of(source, now)).collect()
+}
+
+/// Adds what the stitcher knows, and sorts by address and domain.
+pub fn join(decoded: Vec<(ExporterKey, ExporterStats)>, qualities: &[ExporterQuality]) -> Vec<ExporterStats> {
+    let by_key: HashMap<(ExporterKey, u32), &ExporterQuality> =
+        qualities.iter().map(|quality| ((quality.key, quality.domain), quality)).collect();
+    let mut joined: Vec<(ExporterKey, ExporterStats)> = decoded
+        .into_iter()
+        .map(|(key, mut stats)| {
+            if let Some(quality) = by_key.get(&(key, stats.domain)) {
+                stats.capability = quality.capability.as_str();
+                stats.coverage = quality.coverage();
+                stats.sampling = Some(quality.sampling);
+            }
+            (key, stats)
+        })
+        .collect();
+    joined.sort_by_key(|(key, stats)| (*key, stats.domain));
+    joined.into_iter().map(|(_, stats)| stats).collect()
+}

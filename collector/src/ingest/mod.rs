@@ -1,0 +1,121 @@
+//! The ingest pipeline: datagrams, flow records, sessions, batches, sink.
+//!
+//! Owns how the stages are joined, live (threads and bounded queues) and for files (one call after another, same stages).
+//! Must not know what the sink does with batches.
+
+mod counters;
+mod live;
+mod load;
+mod stage;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::record_batch::RecordBatch;
+use tracker::{BatchError, Micros};
+
+pub use counters::IngestCounters;
+pub use live::{Ingest, IngestHandle};
+pub use load::{LoadSettings, LoadSummary, Loader};
+
+use crate::netflow::DecoderSettings;
+use crate::receive::SocketError;
+use crate::stitch::StitchSettings;
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Micros + Send + Sync>;
+
+/// Where session batches go.
+pub trait RecordSink: Send {
+    /// Takes a batch of [`tracker::session_schema`].
+    fn append(&mut self, batch: RecordBatch, now: Micros) -> anyhow::Result<()>;
+
+    /// Called about twice a second, so that what is old enough can be flushed.
+    fn tick(&mut self, now: Micros) -> anyhow::Result<()>;
+
+    /// Called once, at the end: everything must be made durable.
+    fn finish(&mut self, now: Micros) -> anyhow::Result<()>;
+}
+
+impl RecordSink for Box<dyn RecordSink> {
+    fn append(&mut self, batch: RecordBatch, now: Micros) -> anyhow::Result<()> {
+        (**self).append(batch, now)
+    }
+
+    fn tick(&mut self, now: Micros) -> anyhow::Result<()> {
+        (**self).tick(now)
+    }
+
+    fn finish(&mut self, now: Micros) -> anyhow::Result<()> {
+        (**self).finish(now)
+    }
+}
+
+/// How the live pipeline runs.
+#[derive(Clone)]
+pub struct IngestSettings {
+    /// UDP addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// Decode workers.
+    pub workers: usize,
+    /// Datagrams that may wait per worker.
+    pub queue: usize,
+    /// Receive buffer to ask for per socket, octets.
+    pub receive_buffer: usize,
+    /// Decoder.
+    pub decoder: DecoderSettings,
+    /// Stitcher.
+    pub stitch: StitchSettings,
+    /// Rows per batch at most.
+    pub batch_rows: usize,
+    /// How long a session may wait in a batch.
+    pub batch_age: Duration,
+    /// Time of receipt.
+    pub clock: Clock,
+}
+
+impl IngestSettings {
+    /// Defaults for these addresses and this clock.
+    pub fn new(listen: Vec<SocketAddr>, clock: Clock) -> Self {
+        Self {
+            listen,
+            workers: std::thread::available_parallelism().map_or(1, |n| n.get().clamp(1, 8)),
+            queue: 16_384,
+            receive_buffer: 32 << 20,
+            decoder: DecoderSettings::default(),
+            stitch: StitchSettings::default(),
+            batch_rows: 8_192,
+            batch_age: Duration::from_millis(500),
+            clock,
+        }
+    }
+}
+
+/// Why ingest could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// A socket could not be bound.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// A thread could not be started.
+    #[error("failed to start thread {name}: {source}")]
+    Thread {
+        /// Which.
+        name: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A thread died.
+    #[error("thread {0} panicked")]
+    Panicked(String),
+    /// Records could not be put into a batch.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// The sink refused.
+    #[error("failed to store sessions: {0:#}")]
+    Sink(anyhow::Error),
+}
+
+#[cfg(test)]
+mod tests;

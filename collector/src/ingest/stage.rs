@@ -1,0 +1,103 @@
+//! From flow records to batches in the sink: the part of the pipeline that live and file ingest share.
+//!
+//! Owns the stitcher and the batch under construction; must not know threads.
+
+use tracker::record::SessionRecord;
+use tracker::{Micros, SessionBatchBuilder};
+
+use super::{IngestError, RecordSink};
+use crate::netflow::FlowRecord;
+use crate::stitch::{StitchSettings, Stitcher};
+
+pub(super) struct Stage<S> {
+    stitcher: Stitcher,
+    sessions: Vec<SessionRecord>,
+    batch: SessionBatchBuilder,
+    /// When the oldest row of the batch was added.
+    oldest: Option<Micros>,
+    rows: usize,
+    age: Micros,
+    sink: S,
+    /// Sessions handed to the sink, and those it refused.
+    pub(super) stored: u64,
+    pub(super) refused: u64,
+}
+
+impl<S: RecordSink> Stage<S> {
+    pub(super) fn new(settings: StitchSettings, rows: usize, age: Micros, sink: S) -> Self {
+        Self {
+            stitcher: Stitcher::new(settings),
+            sessions: Vec::new(),
+            batch: SessionBatchBuilder::default(),
+            oldest: None,
+            rows: rows.max(1),
+            age,
+            sink,
+            stored: 0,
+            refused: 0,
+        }
+    }
+
+    pub(super) fn stitcher(&self) -> &Stitcher {
+        &self.stitcher
+    }
+
+    /// Takes flow records at `now`.
+    pub(super) fn flows(&mut self, flows: &[FlowRecord], now: Micros) -> Result<(), IngestError> {
+        for flow in flows {
+            self.stitcher.on_flow(flow, now, &mut self.sessions);
+        }
+        self.collect(now)
+    }
+
+    /// Hands out what is due at `now`: sessions, and a batch that has waited long enough.
+    pub(super) fn tick(&mut self, now: Micros) -> Result<(), IngestError> {
+        self.stitcher.expire(now, &mut self.sessions);
+        self.collect(now)?;
+        if self.oldest.is_some_and(|oldest| now - oldest >= self.age) {
+            self.flush(now)?;
+        }
+        Ok(())
+    }
+
+    /// Hands out everything and finishes the sink.
+    pub(super) fn finish(&mut self, now: Micros) -> Result<(), IngestError> {
+        self.stitcher.finish(&mut self.sessions);
+        self.collect(now)?;
+        self.flush(now)?;
+        self.sink.finish(now).map_err(IngestError::Sink)
+    }
+
+    /// Moves finished sessions into the batch.
+    fn collect(&mut self, now: Micros) -> Result<(), IngestError> {
+        let mut sessions = std::mem::take(&mut self.sessions);
+        let mut result = Ok(());
+        for session in sessions.drain(..) {
+            self.batch.push(&session);
+            self.oldest.get_or_insert(now);
+            if self.batch.len() >= self.rows {
+                result = result.and(self.flush(now));
+            }
+        }
+        // The allocation is kept for the next round.
+        self.sessions = sessions;
+        result
+    }
+
+    fn flush(&mut self, now: Micros) -> Result<(), IngestError> {
+        self.oldest = None;
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let rows = self.batch.len() as u64;
+        let appended = match self.batch.finish() {
+            Ok(batch) => self.sink.append(batch, now).map_err(IngestError::Sink),
+            Err(error) => Err(error.into()),
+        };
+        match appended {
+            Ok(()) => self.stored += rows,
+            Err(_) => self.refused += rows,
+        }
+        appended
+    }
+}
