@@ -1,1 +1,20 @@
-//! placeholder
+//! The session store, its counts, the temporal model and the detector that finds what fails unusually often.
+//!
+//! This crate owns path layout, bucket SQL, the model and the results; it knows nothing of sockets and HTTP.
+
+mod buckets;
+mod detect;
+mod error;
+mod key;
+mod query;
+mod results;
+mod store;
+
+pub use detect::{DetectSettings, DetectSummary, JobState, JobStatus, Progress, Silent};
+pub use error::{Result, StoreError};
+pub use key::{LEVELS, level_from, level_name, series_label};
+pub use query::QueryEngine;
+pub use results::{AnomalyFilter, Order, ResultStore, SeriesPoint, SeriesView};
+pub use store::{
+    Page, SessionFilter, SessionStore, SessionWriter, SkippedFile, StoreReport, WriterSettings, WriterStats,
+};

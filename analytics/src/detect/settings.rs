@@ -1,0 +1,58 @@
+//! Settings of detection.
+
+use std::time::Duration;
+
+use crate::error::{Result, StoreError};
+
+/// How detection counts and scores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetectSettings {
+    /// Length of a bucket, whole seconds from 1 s to a day. Buckets are aligned to the epoch.
+    pub bucket_span: Duration,
+    /// A bucket is sealed when this long has passed since its end.
+    pub grace: Duration,
+    /// Delay on top of `grace`, for exporters with long time-outs (a datafeed's `query_delay`).
+    pub query_delay: Duration,
+    /// Zone in which hours of the day and days of the week are meant.
+    pub time_zone: chrono_tz::Tz,
+    /// Series kept apart per bucket, perspective and level; the rest is pooled and counted as such.
+    pub max_series: u32,
+    /// A series without a failure for this long is forgotten.
+    pub prune_window: Duration,
+}
+
+impl Default for DetectSettings {
+    fn default() -> Self {
+        Self {
+            bucket_span: Duration::from_secs(900),
+            grace: Duration::from_secs(60),
+            query_delay: Duration::from_secs(60),
+            time_zone: chrono_tz::Tz::UTC,
+            max_series: 2_000,
+            prune_window: Duration::from_secs(14 * 86_400),
+        }
+    }
+}
+
+impl DetectSettings {
+    /// The bucket span in whole seconds.
+    ///
+    /// # Errors
+    /// It is shorter than a second, longer than a day, or no whole number of seconds.
+    pub fn span_seconds(&self) -> Result<u32> {
+        let seconds = self.bucket_span.as_secs();
+        match u32::try_from(seconds) {
+            Ok(span @ 1..=86_400) if self.bucket_span.subsec_nanos() == 0 => Ok(span),
+            _ => Err(StoreError::Setting {
+                name: "bucket_span",
+                reason: format!("{:?} is not a whole number of seconds from 1 s to 1 d", self.bucket_span),
+            }),
+        }
+    }
+
+    /// End of the last sealed bucket at `now` (seconds since the epoch).
+    pub(crate) fn sealed(&self, now: tracker::Micros, span: u32) -> i64 {
+        let wait = i64::try_from((self.grace + self.query_delay).as_micros()).unwrap_or(i64::MAX);
+        now.saturating_sub(wait).div_euclid(1_000_000).div_euclid(i64::from(span)) * i64::from(span)
+    }
+}

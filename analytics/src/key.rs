@@ -1,0 +1,36 @@
+//! Names and short texts of series keys. The key itself is [`jobs::SeriesKey`].
+
+use jobs::{Level, SeriesKey};
+
+/// Every level, finest first.
+pub const LEVELS: [Level; 5] = [Level::ServerPort, Level::Server, Level::Port, Level::Client, Level::Perspective];
+
+/// The stored name of a level.
+pub const fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::ServerPort => "server_port",
+        Level::Server => "server",
+        Level::Port => "port",
+        Level::Client => "client",
+        Level::Perspective => "perspective",
+    }
+}
+
+/// The level of a stored name.
+pub fn level_from(name: &str) -> Option<Level> {
+    LEVELS.into_iter().find(|level| level_name(*level) == name)
+}
+
+/// The series as people name it: `10.2.0.7:443`, `10.2.0.7`, `port 443`, `client 10.1.1.1`, `all inbound sessions`.
+pub fn series_label(key: &SeriesKey) -> String {
+    let address = |ip: Option<std::net::IpAddr>| ip.map_or_else(|| "other".to_owned(), |ip| ip.to_string());
+    let port = key.port.map_or_else(|| "other".to_owned(), |port| port.to_string());
+    match (key.level, key.server) {
+        (Level::ServerPort, Some(std::net::IpAddr::V6(ip))) => format!("[{ip}]:{port}"),
+        (Level::ServerPort, server) => format!("{}:{port}", address(server)),
+        (Level::Server, server) => address(server),
+        (Level::Port, _) => format!("port {port}"),
+        (Level::Client, _) => format!("client {}", address(key.client)),
+        (Level::Perspective, _) => format!("all {} sessions", key.perspective.as_str()),
+    }
+}

@@ -1,0 +1,333 @@
+//! One series: what to expect of the next bucket, how surprising its count is, and learning from it.
+
+use jobs::Expectation;
+
+use crate::model::calendar::Moment;
+use crate::model::level::Level;
+use crate::model::persist::persist;
+use crate::model::profile::Profile;
+use crate::model::score::score_of;
+use crate::model::tail::{Calibration, ln_upper, lower, normal_score, quantile};
+use crate::model::window::Window;
+
+/// Buckets that a series is watched before it is scored.
+pub const LEARNING_BUCKETS: f64 = 96.0;
+/// Events from which a series is worth a profile.
+const PROFILE_EVENTS: f64 = 20.0;
+/// Half-life of the dispersion's sums, days.
+const DISPERSION_LIFE: f64 = 10.0;
+/// Half-life of the recent ratio that a level shift adopts, days.
+const RECENT_LIFE: f64 = 0.25;
+/// Bounds of the level's half-life in days, and the events it is worth.
+const LEVEL_LIFE: (f64, f64) = (0.5, 14.0);
+const LEVEL_EVENTS: f64 = 60.0;
+/// Half-life of the slow level, days.
+const SLOW_LIFE: f64 = 6.0;
+/// A bucket beyond this on one side speaks for a level shift.
+const SHIFT_P: f64 = 0.02;
+
+/// What a bucket of a series holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observation {
+    /// Failed sessions.
+    pub failed: f64,
+    /// Established sessions, where counted.
+    pub established: Option<f64>,
+    /// Share of the usual observers that delivered, 0-1.
+    pub coverage: f64,
+}
+
+/// What the model makes of a bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scored {
+    /// What was expected.
+    pub expected: Expectation,
+    /// Calibrated surprise `-ln p` of this bucket alone.
+    pub single: f64,
+    /// Calibrated surprise of the recent buckets together.
+    pub multi: f64,
+    /// Surprise of both, paid for the looks.
+    pub surprise: f64,
+    /// 0-100.
+    pub score: f64,
+    /// The variance is so high that the score was lowered.
+    pub high_variance: bool,
+    /// Buckets since the anomaly began, 1 for a single one.
+    pub length: u32,
+    /// The series has been watched long enough to be scored.
+    pub ready: bool,
+}
+
+/// The model of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Baseline {
+    buckets: f64,
+    days: f64,
+    events: f64,
+    level: Level,
+    slow: Level,
+    recent: Level,
+    dispersion: (f64, f64),
+    shift: (f64, f64),
+    odds: Level,
+    tail: Calibration,
+    windows: Vec<Window>,
+    profile: Option<Box<Profile>>,
+    until_fit: f64,
+    run: u32,
+    alarmed: u32,
+    quiet_days: f64,
+}
+
+impl crate::model::persist::Persist for (f64, f64) {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+        self.1.put(out);
+    }
+    fn take(input: &mut &[u8]) -> Option<Self> {
+        Some((f64::take(input)?, f64::take(input)?))
+    }
+}
+
+persist!(Baseline {
+    buckets, days, events, level, slow, recent, dispersion, shift, odds, tail, windows, profile, until_fit, run,
+    alarmed, quiet_days,
+});
+
+/// The distribution that a bucket is held against.
+struct Belief {
+    mean: f64,
+    dispersion: f64,
+}
+
+impl Default for Baseline {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Baseline {
+    /// A series of which nothing is known.
+    pub fn new() -> Self {
+        Self {
+            buckets: 0.0,
+            days: 0.0,
+            events: 0.0,
+            level: Level::new(1.0, 0.0),
+            slow: Level::new(1.0, 0.0),
+            recent: Level::new(1.0, 0.0),
+            // As if four buckets' worth had shown a dispersion of 0.1.
+            dispersion: (0.4, 4.0),
+            shift: (0.0, 0.0),
+            odds: Level::new(1.0, 0.0),
+            tail: Calibration::default(),
+            windows: Vec::new(),
+            profile: None,
+            until_fit: 0.0,
+            run: 0,
+            alarmed: 0,
+            quiet_days: 0.0,
+        }
+    }
+
+    /// A series that first shows after `buckets` buckets of `days` days each in which it had nothing.
+    pub fn silent(buckets: f64, days: f64) -> Self {
+        let mut silent = Self::new();
+        // No more than the level would remember.
+        let remembered = buckets.min(2.0 * LEVEL_LIFE.1 / days.max(1e-9));
+        silent.buckets = buckets;
+        silent.days = buckets * days;
+        for level in [&mut silent.level, &mut silent.slow] {
+            level.learn(1.0, 0.0, remembered, 1.0);
+        }
+        silent
+    }
+
+    /// Events so far.
+    pub fn events(&self) -> f64 {
+        self.events
+    }
+
+    /// Days since the last event.
+    pub fn quiet_days(&self) -> f64 {
+        self.quiet_days
+    }
+
+    /// Whether it has been watched long enough to be scored.
+    pub fn ready(&self) -> bool {
+        self.buckets >= LEARNING_BUCKETS
+    }
+
+    /// Bytes in memory, estimated.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.windows.len() * size_of::<Window>() + self.profile.as_ref().map_or(0, |p| p.bytes())
+    }
+
+    /// What to expect of a bucket in which as many sessions establish and so much is covered.
+    pub fn expect(&self, moment: &Moment, established: Option<f64>, coverage: f64) -> Expectation {
+        interval(&self.belief(moment, established, coverage))
+    }
+
+    fn shape(&self, moment: &Moment) -> f64 {
+        self.profile.as_ref().map_or(1.0, |profile| profile.at(moment.slot))
+    }
+
+    fn belief(&self, moment: &Moment, established: Option<f64>, coverage: f64) -> Belief {
+        let level = if self.level.value() >= self.slow.value() { &self.level } else { &self.slow };
+        let mut mean = self.shape(moment) * level.value() * coverage;
+        if let Some(established) = established {
+            mean = mean.max(self.by_traffic(mean, established));
+        }
+        let dispersion = self.dispersion() + level.uncertainty() + if self.profile.is_some() { 0.01 } else { 0.0 };
+        Belief { mean: mean.max(1e-9), dispersion }
+    }
+
+    /// What so much traffic usually brings: more sessions fail when more are attempted, at the usual odds.
+    fn by_traffic(&self, mean: f64, established: f64) -> f64 {
+        const TRAFFIC: f64 = 2_000.0;
+        if self.odds.worth() < TRAFFIC { mean } else { (self.odds.value() * established).min(5.0 * mean) }
+    }
+
+    fn dispersion(&self) -> f64 {
+        (self.dispersion.0 / self.dispersion.1).clamp(0.005, 30.0)
+    }
+
+    /// The bucket is missing: nothing is learnt but that time went by.
+    pub fn skip(&mut self, moment: &Moment) {
+        self.days += moment.days;
+        self.run = 0;
+    }
+
+    /// Scores a bucket, then learns from it.
+    pub fn observe(&mut self, moment: &Moment, seen: &Observation) -> Scored {
+        let belief = self.belief(moment, seen.established, seen.coverage);
+        let expected = interval(&belief);
+        let raw = -ln_upper(seen.failed, belief.mean, belief.dispersion);
+        let below = lower(seen.failed, belief.mean, belief.dispersion);
+        let single = self.tail.apply(raw);
+        let ready = self.ready();
+        let high = (-raw).exp();
+        // Half of the count's own mass on either side, so that sparse series have no bias.
+        let middle = 0.5 * (high + (1.0 - below).max(0.0));
+        let z = normal_score(middle.max(1e-12));
+        let multi = self.windowed(z, single, ready);
+        let looks = 3.0_f64.ln();
+        let surprise = if ready { (single.max(multi) - looks * f64::from(u8::from(multi > 0.0))).max(0.0) } else { 0.0 };
+        let score = score_of(surprise, seen.failed - belief.mean);
+        self.run = if score >= 3.0 { self.run + 1 } else { 0 };
+        self.alarmed = if score >= 50.0 { 12 } else { self.alarmed.saturating_sub(1) };
+        self.learn(moment, seen, &belief, raw, below);
+        let high_variance = belief.dispersion > 1.0 && raw - single > 2.0;
+        Scored { expected, single, multi, surprise, score, high_variance, length: self.run.max(1), ready }
+    }
+
+    /// Surprise of the recent buckets together; nothing where this bucket does not belong to the rise.
+    fn windowed(&mut self, z: f64, single: f64, learn: bool) -> f64 {
+        if self.windows.is_empty() {
+            if self.events < 5.0 {
+                return 0.0;
+            }
+            self.windows = vec![Window::new(0.12), Window::new(0.04)];
+        }
+        let over = self.alarmed > 0 && z < 1.0;
+        let mut most = 0.0_f64;
+        for window in &mut self.windows {
+            if over {
+                window.relax();
+            }
+            most = most.max(window.observe(z, learn));
+        }
+        if z < 0.5 && single < 3.0 { 0.0 } else { most }
+    }
+
+    fn learn(&mut self, moment: &Moment, seen: &Observation, belief: &Belief, raw: f64, below: f64) {
+        let days = moment.days;
+        let keep = |life: f64| 0.5_f64.powf(days / life);
+        self.buckets += 1.0;
+        self.days += days;
+        self.events += seen.failed;
+        self.quiet_days = if seen.failed > 0.0 { 0.0 } else { self.quiet_days + days };
+        let shape = self.shape(moment) * seen.coverage;
+        let young = self.buckets < LEARNING_BUCKETS;
+        let (up, down) = if young { (1.0, 1.0) } else { (robust(raw), robust(-below.max(1e-300).ln())) };
+        let weight = up.min(down);
+        self.learn_dispersion(seen, belief, days);
+        let rate = (belief.mean / days.max(1e-9)).max(1e-6);
+        let life = (LEVEL_EVENTS / rate).clamp(LEVEL_LIFE.0, LEVEL_LIFE.1);
+        self.level.learn(keep(life), seen.failed, shape, weight);
+        self.slow.learn(keep(life.max(SLOW_LIFE)), seen.failed, shape, up);
+        self.recent.learn(keep(RECENT_LIFE), seen.failed, shape, 1.0);
+        if let Some(established) = seen.established {
+            self.odds.learn(keep(LEVEL_LIFE.1), seen.failed, established, weight);
+        }
+        if !young {
+            self.tail.learn(raw);
+        }
+        self.learn_shift(raw, below, days);
+        self.learn_profile(moment, seen, weight);
+    }
+
+    fn learn_dispersion(&mut self, seen: &Observation, belief: &Belief, days: f64) {
+        let (mean, keep) = (belief.mean, 0.5_f64.powf(days / DISPERSION_LIFE));
+        let variance = mean + self.dispersion() * mean * mean;
+        let square = (seen.failed - mean).powi(2).min(9.0 * variance);
+        let share = mean * mean / (variance * variance);
+        self.dispersion.0 = (self.dispersion.0 - 0.1).max(0.0).mul_add(keep, share * (square - mean)).max(0.0) + 0.1;
+        self.dispersion.1 = (self.dispersion.1 - 1.0).max(0.0).mul_add(keep, share * mean * mean) + 1.0;
+    }
+
+    /// Over half of the last day beyond the usual on one side: the level is another one now.
+    fn learn_shift(&mut self, raw: f64, below: f64, days: f64) {
+        let side = |flag: bool, mean: &mut f64, length: f64| *mean += (days / length).min(1.0) * (f64::from(u8::from(flag)) - *mean);
+        side(raw > -SHIFT_P.ln(), &mut self.shift.0, 0.7);
+        side(below < SHIFT_P, &mut self.shift.1, 0.18);
+        if self.shift.0 > 0.5 {
+            let level = self.recent.value();
+            self.level.adopt(level, 30.0);
+            self.slow.adopt(level, 30.0);
+            self.windows.iter_mut().for_each(Window::reset);
+            self.shift.0 = 0.0;
+        } else if self.shift.1 > 0.5 {
+            self.level.adopt(self.recent.value(), 30.0);
+            self.shift.1 = 0.0;
+        }
+    }
+
+    fn learn_profile(&mut self, moment: &Moment, seen: &Observation, weight: f64) {
+        if self.profile.is_none() && self.events >= PROFILE_EVENTS {
+            let flat = Profile::flat(self.level.value(), (self.buckets - 1.0).min(14.0 / moment.days.max(1e-9)));
+            self.profile = Some(Box::new(flat));
+            self.until_fit = (1.0 - self.days).max(0.0);
+        }
+        let (days, events, dispersion) = (self.days, self.events, self.dispersion());
+        let Some(profile) = &mut self.profile else { return };
+        profile.learn(moment, seen.failed / seen.coverage.max(0.1), weight);
+        self.until_fit -= moment.days;
+        if self.until_fit <= 0.0 {
+            self.until_fit = 1.0;
+            let factor = profile.refit(dispersion, days, events);
+            for level in [&mut self.level, &mut self.slow, &mut self.recent] {
+                level.rescale(factor);
+            }
+        }
+    }
+}
+
+fn interval(belief: &Belief) -> Expectation {
+    Expectation {
+        typical: belief.mean,
+        lower: quantile(0.025, belief.mean, belief.dispersion),
+        upper: quantile(0.975, belief.mean, belief.dispersion),
+    }
+}
+
+/// How much a bucket teaches: all of it up to a surprise of 1 in 1,000, next to nothing from 1 in 100,000 on.
+fn robust(surprise: f64) -> f64 {
+    const USUAL: f64 = 6.907_755;
+    const ODD: f64 = 11.512_925;
+    if surprise <= USUAL {
+        return 1.0;
+    }
+    let share = ((surprise - USUAL) / (ODD - USUAL)).min(1.0);
+    0.02_f64.powf(share)
+}

@@ -1,0 +1,71 @@
+//! Many series at once: how unusual it is that so many rise together in one bucket.
+//!
+//! Donoho and Jin 2004 in spirit: the best of the m-th smallest of n uniform probabilities, paid for each look.
+
+use statrs::function::beta::beta_reg;
+
+use crate::model::persist::persist;
+use crate::model::tail::Calibration;
+
+/// Most series that are looked at together.
+const LOOKS: usize = 12;
+/// Most series of one group (the ports of a server) that are looked at together.
+const GROUP_LOOKS: usize = 6;
+
+/// Past of the joint surprise of a perspective's buckets.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Crowd {
+    tail: Calibration,
+    seen: u64,
+}
+
+persist!(Crowd { tail, seen });
+
+impl Crowd {
+    /// Joint surprise `-ln p` of the series of one bucket. `groups` holds the surprises of the series by group, such
+    /// as the ports of one server; a series belongs to one group.
+    pub fn observe(&mut self, groups: &[Vec<f64>]) -> f64 {
+        let mut all: Vec<f64> = groups.iter().flatten().copied().collect();
+        let together = joint(&mut all, LOOKS);
+        let several = groups.iter().filter(|group| group.len() > 1).count().max(1) as f64;
+        let within = groups
+            .iter()
+            .filter(|group| group.len() > 1)
+            .map(|group| joint(&mut group.clone(), GROUP_LOOKS) - several.ln())
+            .fold(0.0, f64::max);
+        // Two looks: everything, and group by group.
+        let raw = (together.max(within) - std::f64::consts::LN_2).max(0.0);
+        self.seen += 1;
+        let surprise = self.tail.apply(raw);
+        self.tail.learn(raw);
+        surprise
+    }
+}
+
+/// Surprise of the best m-th smallest probability, m up to `looks`, paid for the looks.
+fn joint(surprises: &mut [f64], looks: usize) -> f64 {
+    let n = surprises.len();
+    if n == 0 {
+        return 0.0;
+    }
+    surprises.sort_by(|a, b| b.total_cmp(a));
+    let looks = looks.min(n);
+    let best = surprises[..looks]
+        .iter()
+        .enumerate()
+        .map(|(index, surprise)| -ln_order(index + 1, n, *surprise))
+        .fold(0.0, f64::max);
+    (best - (looks as f64).ln()).max(0.0)
+}
+
+/// ln P(the m-th smallest of n uniforms <= e^-surprise).
+fn ln_order(m: usize, n: usize, surprise: f64) -> f64 {
+    let (m, rest) = (m as f64, (n - m + 1) as f64);
+    let p = (-surprise).exp();
+    let direct = if p > 0.0 { beta_reg(m, rest, p.min(1.0)) } else { 0.0 };
+    if direct > 1e-280 {
+        return direct.ln();
+    }
+    // Leading term of the incomplete beta function: p^m / (m B(m, n-m+1)).
+    -m * surprise - m.ln() - statrs::function::beta::ln_beta(m, rest)
+}

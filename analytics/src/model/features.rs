@@ -1,0 +1,66 @@
+//! Features of local time, for every quarter hour of the week.
+
+use std::f64::consts::TAU;
+
+use crate::model::calendar::{DAY_SLOTS, WEEK_SLOTS};
+
+const DAILY_HARMONICS: usize = 6;
+const WEEKEND_HARMONICS: usize = 4;
+
+/// How much of the calendar a series' fit uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Complexity {
+    /// A constant.
+    Constant,
+    /// The hour of the day.
+    Day,
+    /// The hour of the day and the day of the week.
+    Week,
+}
+
+/// Number of features without spikes.
+pub fn width(complexity: Complexity) -> usize {
+    match complexity {
+        Complexity::Constant => 1,
+        Complexity::Day => 1 + 3 + 2 * DAILY_HARMONICS,
+        Complexity::Week => width(Complexity::Day) + 4 + 2 * WEEKEND_HARMONICS,
+    }
+}
+
+/// The features of a slot of the week: intercept, quarter of the hour, daily harmonics, days, weekend harmonics, and
+/// one dummy for each recurring-spike slot of the day.
+pub fn row(slot: usize, complexity: Complexity, spikes: &[u16], out: &mut Vec<f64>) {
+    out.clear();
+    out.push(1.0);
+    let (day, of_day) = (slot / DAY_SLOTS, slot % DAY_SLOTS);
+    if complexity >= Complexity::Day {
+        out.extend((1..4).map(|quarter| f64::from(u8::from(of_day % 4 == quarter))));
+        harmonics(of_day, DAILY_HARMONICS, 1.0, out);
+    }
+    if complexity >= Complexity::Week {
+        let is = |flag: bool| f64::from(u8::from(flag));
+        let weekend = is(day >= 5);
+        out.extend([weekend, is(day == 4), is(day == 6), is(day == 0)]);
+        harmonics(of_day, WEEKEND_HARMONICS, weekend, out);
+    }
+    out.extend(spikes.iter().map(|spike| f64::from(u8::from(usize::from(*spike) == of_day))));
+}
+
+fn harmonics(of_day: usize, count: usize, factor: f64, out: &mut Vec<f64>) {
+    for harmonic in 1..=count {
+        let angle = TAU * (harmonic * of_day) as f64 / DAY_SLOTS as f64;
+        out.push(factor * angle.sin());
+        out.push(factor * angle.cos());
+    }
+}
+
+/// The dot product of the features of every slot of the week with `weights`.
+pub fn week(complexity: Complexity, spikes: &[u16], weights: &[f64]) -> Vec<f64> {
+    let mut features = Vec::new();
+    (0..WEEK_SLOTS)
+        .map(|slot| {
+            row(slot, complexity, spikes, &mut features);
+            features.iter().zip(weights).map(|(x, w)| x * w).sum()
+        })
+        .collect()
+}

@@ -1,0 +1,23 @@
+//! The temporal model: one series' own past as expectation, tail probability and score.
+//!
+//! Pure and deterministic: fed one bucket at a time, never looking ahead. Must not know stores, SQL or other series.
+
+pub(crate) mod baseline;
+mod calendar;
+mod crowd;
+mod features;
+mod glm;
+mod level;
+pub(crate) mod persist;
+mod profile;
+mod score;
+mod tail;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub use baseline::{Baseline, Observation, Scored};
+pub use calendar::{Calendar, Moment};
+pub use crowd::Crowd;
+pub use score::score_of;

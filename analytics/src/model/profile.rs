@@ -1,0 +1,201 @@
+//! The seasonal profile of a busy series: decayed sums per quarter hour of the week, and the fit made of them.
+
+use crate::model::calendar::{DAY_SLOTS, Moment, WEEK_SLOTS};
+use crate::model::features::{Complexity, row, week, width};
+use crate::model::glm::{Row, deviance, fit};
+use crate::model::persist::persist;
+
+/// Half-life of the sums, days.
+const HALF_LIFE: f64 = 14.0;
+/// Days of which raw counts are kept per slot of the day, to find recurring spikes.
+const RING_DAYS: usize = 14;
+/// Most recurring-spike slots.
+const MOST_SPIKES: usize = 16;
+/// Weights are scaled up instead of all sums down, until this.
+const LARGEST_SCALE: f64 = 1e6;
+
+/// Decayed sums and what was fitted to them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    counts: Vec<f32>,
+    weights: Vec<f32>,
+    scale: f64,
+    ring: Vec<f32>,
+    ring_days: Vec<i64>,
+    /// ln of the expected count per slot of the week.
+    eta: Vec<f32>,
+    spikes: Vec<u16>,
+    coefficients: Vec<f64>,
+    complexity: u8,
+}
+
+persist!(Profile { counts, weights, scale, ring, ring_days, eta, spikes, coefficients, complexity });
+
+impl Profile {
+    /// A flat profile of a series that has had `rate` events per bucket over `buckets` buckets.
+    pub fn flat(rate: f64, buckets: f64) -> Self {
+        let per_slot = (buckets / WEEK_SLOTS as f64) as f32;
+        Self {
+            counts: vec![per_slot * rate as f32; WEEK_SLOTS],
+            weights: vec![per_slot; WEEK_SLOTS],
+            scale: 1.0,
+            ring: vec![f32::NAN; RING_DAYS * DAY_SLOTS],
+            ring_days: vec![i64::MIN; RING_DAYS],
+            eta: vec![0.0; WEEK_SLOTS],
+            spikes: Vec::new(),
+            coefficients: vec![0.0],
+            complexity: 0,
+        }
+    }
+
+    /// Expected count of a slot, before the level.
+    pub fn at(&self, slot: usize) -> f64 {
+        f64::from(self.eta[slot % WEEK_SLOTS]).exp()
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + 4 * (self.counts.len() + self.weights.len() + self.ring.len() + self.eta.len())
+            + 8 * (self.coefficients.len() + self.ring_days.len())
+            + 2 * self.spikes.len()
+    }
+
+    /// Takes one bucket in: `count` per unit of exposure, with the weight that robustness left it.
+    pub fn learn(&mut self, moment: &Moment, count: f64, weight: f64) {
+        self.scale *= 2.0_f64.powf(moment.days / HALF_LIFE);
+        if self.scale > LARGEST_SCALE {
+            let down = (1.0 / self.scale) as f32;
+            self.counts.iter_mut().chain(&mut self.weights).for_each(|sum| *sum *= down);
+            self.scale = 1.0;
+        }
+        let slot = moment.slot % WEEK_SLOTS;
+        self.counts[slot] += (self.scale * weight * count) as f32;
+        self.weights[slot] += (self.scale * weight) as f32;
+        let place = moment.day.rem_euclid(RING_DAYS as i64) as usize;
+        let days = &mut self.ring[place * DAY_SLOTS..(place + 1) * DAY_SLOTS];
+        if self.ring_days[place] != moment.day {
+            self.ring_days[place] = moment.day;
+            days.fill(f32::NAN);
+        }
+        let of_day = slot % DAY_SLOTS;
+        // Buckets shorter than a slot: the largest stands for it.
+        days[of_day] = if days[of_day].is_nan() { count as f32 } else { days[of_day].max(count as f32) };
+    }
+
+    /// Fits anew. Returns by how much the profile as a whole went up.
+    pub fn refit(&mut self, dispersion: f64, age_days: f64, events: f64) -> f64 {
+        let allowed = if age_days < 1.0 {
+            Complexity::Constant
+        } else if age_days < 8.0 || events < 100.0 {
+            Complexity::Day
+        } else {
+            Complexity::Week
+        };
+        let before: f64 = (0..WEEK_SLOTS).map(|slot| self.at(slot)).sum();
+        let slots: Vec<usize> = (0..WEEK_SLOTS).filter(|slot| self.weights[*slot] > 0.0).collect();
+        let rows: Vec<Row> = slots
+            .iter()
+            .map(|&slot| Row {
+                weight: f64::from(self.weights[slot]) / self.scale,
+                mean: f64::from(self.counts[slot]) / f64::from(self.weights[slot]),
+            })
+            .collect();
+        let total: f64 = rows.iter().map(|row| row.weight * row.mean).sum();
+        let weight: f64 = rows.iter().map(|row| row.weight).sum();
+        let mean = (total / weight.max(1e-9)).max(1e-4);
+        let mut best = (Complexity::Constant, vec![mean.ln()]);
+        let design = |complexity, spikes: &[u16]| -> Vec<Vec<f64>> {
+            let one = |slot: &usize| {
+                let mut features = Vec::new();
+                row(*slot, complexity, spikes, &mut features);
+                features
+            };
+            slots.iter().map(one).collect()
+        };
+        let mut loss = deviance(&design(Complexity::Constant, &[]), &rows, dispersion, &best.1);
+        for complexity in [Complexity::Day, Complexity::Week] {
+            if complexity > allowed {
+                break;
+            }
+            let mut start = self.start(complexity, mean);
+            start.truncate(width(complexity));
+            let features = design(complexity, &[]);
+            let Some(found) = fit(&features, &rows, dispersion, &start) else { continue };
+            let without = deviance(&features, &rows, dispersion, &found);
+            // A block is kept only when it pays for its coefficients.
+            if loss - without > 2.0 * (found.len() - best.1.len()) as f64 {
+                loss = without;
+                best = (complexity, found);
+            }
+        }
+        self.spikes = self.recurring(&week(best.0, &[], &best.1), dispersion);
+        if !self.spikes.is_empty() {
+            let mut start = best.1.clone();
+            start.resize(best.1.len() + self.spikes.len(), 0.0);
+            match fit(&design(best.0, &self.spikes), &rows, dispersion, &start) {
+                Some(found) => best.1 = found,
+                None => self.spikes.clear(),
+            }
+        }
+        let eta = week(best.0, &self.spikes, &best.1);
+        self.eta = eta.into_iter().map(|eta| eta.clamp(-12.0, 15.0) as f32).collect();
+        self.complexity = best.0 as u8;
+        self.coefficients = best.1;
+        let after: f64 = (0..WEEK_SLOTS).map(|slot| self.at(slot)).sum();
+        (after / before.max(1e-12)).clamp(1e-6, 1e6)
+    }
+
+    /// Where the fit starts: the last one's coefficients where they are of this form.
+    fn start(&self, complexity: Complexity, mean: f64) -> Vec<f64> {
+        let known = self.coefficients.len() - self.spikes.len().min(self.coefficients.len() - 1);
+        if self.complexity >= complexity as u8 && known >= width(complexity) {
+            return self.coefficients[..width(complexity)].to_vec();
+        }
+        let mut start = vec![0.0; width(complexity)];
+        start[0] = mean.ln();
+        start
+    }
+
+    /// Slots of the day whose median over the last days lies well above the smooth fit; their neighbours need less.
+    fn recurring(&self, smooth: &[f64], dispersion: f64) -> Vec<u16> {
+        let medians: Vec<Option<(f64, f64)>> = (0..DAY_SLOTS).map(|of_day| self.median(of_day, smooth)).collect();
+        let excess = |of_day: usize| {
+            medians[of_day].map_or(f64::NEG_INFINITY, |(median, fit)| {
+                (median - fit) / (fit + dispersion * fit * fit + 1.0).sqrt()
+            })
+        };
+        let stands_out = |of_day: usize, factor: f64, sigmas: f64| {
+            medians[of_day].is_some_and(|(median, fit)| median >= 2.0 && median > factor * fit) && excess(of_day) > sigmas
+        };
+        let peaks: Vec<bool> = (0..DAY_SLOTS).map(|slot| stands_out(slot, 1.6, 1.5)).collect();
+        let near = |slot: usize| peaks[(slot + 1) % DAY_SLOTS] || peaks[(slot + DAY_SLOTS - 1) % DAY_SLOTS];
+        let mut found: Vec<usize> =
+            (0..DAY_SLOTS).filter(|&slot| peaks[slot] || (near(slot) && stands_out(slot, 1.2, 0.5))).collect();
+        found.sort_by(|a, b| excess(*b).total_cmp(&excess(*a)));
+        found.truncate(MOST_SPIKES);
+        found.sort_unstable();
+        found.into_iter().map(|slot| slot as u16).collect()
+    }
+
+    /// Median count of a slot of the day over the days kept, and the mean of the fit over the same days.
+    fn median(&self, of_day: usize, smooth: &[f64]) -> Option<(f64, f64)> {
+        let mut counts = Vec::with_capacity(RING_DAYS);
+        let mut fitted = 0.0;
+        for (place, day) in self.ring_days.iter().enumerate() {
+            let count = self.ring[place * DAY_SLOTS + of_day];
+            if *day != i64::MIN && !count.is_nan() {
+                counts.push(f64::from(count));
+                // Days are counted from the common era, whose first day was a Monday.
+                let weekday = (day - 1).rem_euclid(7) as usize;
+                fitted += smooth[weekday * DAY_SLOTS + of_day].clamp(-12.0, 15.0).exp();
+            }
+        }
+        if counts.len() < 4 {
+            return None;
+        }
+        let (middle, fitted) = (counts.len() / 2, fitted / counts.len() as f64);
+        let (_, median, _) = counts.select_nth_unstable_by(middle, f64::total_cmp);
+        Some((*median, fitted))
+    }
+}

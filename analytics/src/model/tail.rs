@@ -1,0 +1,172 @@
+//! Tail probabilities: exact negative-binomial tails, and their calibration on a series' own past.
+//!
+//! Calibration: Siffer 2017 (peaks over threshold), with the generalised Pareto tail shrunk to what the model claims.
+
+use statrs::function::beta::beta_reg;
+use statrs::function::gamma::{gamma_lr, gamma_ur, ln_gamma};
+
+use crate::model::persist::persist;
+
+/// Below this the tail functions lose their digits and the leading term takes over.
+const DIGITS_END: f64 = 1e-280;
+/// Dispersion under which the negative binomial is a Poisson for every purpose here.
+const POISSON: f64 = 1e-9;
+
+/// ln P(Y >= y) of a negative binomial with this mean and variance `mean + dispersion * mean^2`.
+pub fn ln_upper(y: f64, mean: f64, dispersion: f64) -> f64 {
+    if y <= 0.0 {
+        return 0.0;
+    }
+    let mean = mean.max(1e-12);
+    let p = if dispersion < POISSON {
+        gamma_lr(y, mean)
+    } else {
+        let size = 1.0 / dispersion;
+        beta_reg(y, size, mean / (mean + size))
+    };
+    if p > DIGITS_END && p <= 1.0 { p.ln() } else if y > mean { leading_term(y, mean, dispersion) } else { 0.0 }
+}
+
+/// P(Y <= y).
+pub fn lower(y: f64, mean: f64, dispersion: f64) -> f64 {
+    let mean = mean.max(1e-12);
+    let p = if dispersion < POISSON {
+        gamma_ur(y + 1.0, mean)
+    } else {
+        let size = 1.0 / dispersion;
+        beta_reg(size, y + 1.0, size / (mean + size))
+    };
+    if p.is_finite() { p.clamp(0.0, 1.0) } else { 1.0 }
+}
+
+/// ln of the first term of the tail sum and the geometric series that bounds the rest.
+fn leading_term(y: f64, mean: f64, dispersion: f64) -> f64 {
+    let (ln_mass, ratio) = if dispersion < POISSON {
+        (y * mean.ln() - mean - ln_gamma(y + 1.0), mean / (y + 1.0))
+    } else {
+        let size = 1.0 / dispersion;
+        let q = mean / (mean + size);
+        let ln_mass = ln_gamma(y + size) - ln_gamma(size) - ln_gamma(y + 1.0) + y * q.ln() + size * (1.0 - q).ln();
+        (ln_mass, q * (y + size) / (y + 1.0))
+    };
+    (ln_mass - (1.0 - ratio.min(0.999)).ln()).min(0.0)
+}
+
+/// The smallest count whose P(Y <= y) reaches `level`.
+pub fn quantile(level: f64, mean: f64, dispersion: f64) -> f64 {
+    let (mut low, mut high) = (-1.0, 8.0_f64.max(mean * 2.0).ceil());
+    while lower(high, mean, dispersion) < level && high < 1e12 {
+        low = high;
+        high *= 2.0;
+    }
+    while high - low > 1.0 {
+        let middle = ((low + high) / 2.0).floor();
+        if lower(middle, mean, dispersion) >= level { high = middle } else { low = middle }
+    }
+    high
+}
+
+/// ln P(Z >= z) of a standard normal.
+pub fn ln_normal_upper(z: f64) -> f64 {
+    if z < 30.0 {
+        let p = 0.5 * statrs::function::erf::erfc(z / std::f64::consts::SQRT_2);
+        if p > DIGITS_END {
+            return p.ln();
+        }
+    }
+    -0.5 * z * z - (z * (2.0 * std::f64::consts::PI).sqrt()).ln()
+}
+
+/// z with P(Z >= z) = p, for z-scores of counts.
+pub fn normal_score(p: f64) -> f64 {
+    std::f64::consts::SQRT_2 * statrs::function::erf::erfc_inv(2.0 * p.clamp(1e-15, 1.0 - 1e-15))
+}
+
+/// Share of buckets meant to lie above the threshold.
+const ABOVE: f64 = 0.02;
+/// How much past, in peaks, the model's own claim is worth.
+const PRIOR_PEAKS: f64 = 12.0;
+/// One peak counts for no more than this, so that an incident does not blind the series.
+const PEAK_CAP: f64 = 8.0;
+/// Buckets below the threshold that end a cluster of peaks.
+const CLUSTER_GAP: u32 = 4;
+/// Peaks (in buckets) that half of the past is forgotten after.
+const MEMORY: f64 = 5_400.0;
+
+/// What a series' own past says of its surprises `x = -ln p`, which a perfect model makes standard exponential.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibration {
+    threshold: f64,
+    buckets: f64,
+    peaks: f64,
+    excess: f64,
+    squares: f64,
+    cluster: f64,
+    quiet: u32,
+}
+
+persist!(Calibration { threshold, buckets, peaks, excess, squares, cluster, quiet });
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self {
+            threshold: -ABOVE.ln(),
+            buckets: 0.0,
+            peaks: 0.0,
+            excess: 0.0,
+            squares: 0.0,
+            cluster: 0.0,
+            quiet: CLUSTER_GAP,
+        }
+    }
+}
+
+impl Calibration {
+    /// The surprise as the past would have it: never larger than the model's own.
+    pub fn apply(&self, x: f64) -> f64 {
+        let nominal = -ABOVE.ln();
+        if x <= self.threshold.max(nominal) {
+            // Between the model's and the past's threshold the rate is that of the past.
+            return x.min(nominal);
+        }
+        let beyond = x - self.threshold;
+        let mean = (PRIOR_PEAKS + self.excess) / (PRIOR_PEAKS + self.peaks);
+        let shape = self.shape(mean);
+        let tail = if shape < 1e-3 { beyond / mean } else { (1.0 + shape * beyond / (mean * (1.0 - shape))).ln() / shape };
+        x.min(nominal + tail)
+    }
+
+    /// Shape of the generalised Pareto by moments, shrunk towards the exponential.
+    fn shape(&self, mean: f64) -> f64 {
+        let variance = (PRIOR_PEAKS * 2.0 + self.squares) / (PRIOR_PEAKS + self.peaks) - mean * mean;
+        let raw = 0.5 * (1.0 - mean * mean / variance.max(1e-6));
+        (raw * self.peaks / (self.peaks + 40.0)).clamp(0.0, 0.15)
+    }
+
+    /// Learns one surprise.
+    pub fn learn(&mut self, x: f64) {
+        let keep = 0.5_f64.powf(1.0 / MEMORY);
+        self.buckets = self.buckets * keep + 1.0;
+        self.peaks *= keep;
+        self.excess *= keep;
+        self.squares *= keep;
+        let above = x > self.threshold;
+        // Robbins-Monro steps towards the quantile; they shrink as the past grows.
+        let step = 1.5 / (self.buckets * ABOVE + 6.0);
+        let pull = if above { 1.0 - ABOVE } else { -ABOVE };
+        let floor = -ABOVE.ln();
+        if above {
+            self.cluster = self.cluster.max((x - self.threshold).min(PEAK_CAP));
+            self.quiet = 0;
+        } else if self.quiet < CLUSTER_GAP {
+            self.quiet += 1;
+            if self.quiet == CLUSTER_GAP {
+                self.peaks += 1.0;
+                self.excess += self.cluster;
+                self.squares += self.cluster * self.cluster;
+                self.cluster = 0.0;
+            }
+        }
+        self.threshold = (self.threshold + step * pull).clamp(floor, floor + 8.0);
+    }
+}

@@ -1,0 +1,1 @@
+//! Behaviour of the model on made-up series.

@@ -1,0 +1,59 @@
+//! Several buckets together: a moving mean of z-scores, with its own spread and tail.
+
+use crate::model::persist::persist;
+use crate::model::tail::{Calibration, ln_normal_upper};
+
+/// z-scores count for no more than this, either way.
+const CLIP: f64 = 4.0;
+/// Share of the spread that a new bucket brings: about ten days of quarter hours.
+const SPREAD_STEP: f64 = 1.0 / 960.0;
+
+/// An exponentially weighted mean of z-scores.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    step: f64,
+    mean: f64,
+    /// Weight of the mean since the last reset: young windows spread less.
+    filled: f64,
+    spread: f64,
+    tail: Calibration,
+}
+
+persist!(Window { step, mean, filled, spread, tail });
+
+impl Window {
+    /// A window in which a new bucket has the weight `step`.
+    pub fn new(step: f64) -> Self {
+        Self { step, mean: 0.0, filled: 0.0, spread: 1.0, tail: Calibration::default() }
+    }
+
+    /// Takes one z-score in and returns the surprise of the window; learns from it where `learn`.
+    pub fn observe(&mut self, z: f64, learn: bool) -> f64 {
+        let z = z.clamp(-CLIP, CLIP);
+        self.mean += self.step * (z - self.mean);
+        self.filled += self.step * (1.0 - self.filled);
+        // Deviation of a mean of independent z-scores of unit variance; correlation shows in `spread`.
+        let nominal = (self.step / (2.0 - self.step)).sqrt();
+        let standard = self.mean / (nominal * self.spread.sqrt().max(0.7));
+        let raw = -ln_normal_upper(standard.max(-3.0));
+        let surprise = self.tail.apply(raw);
+        if learn && self.filled > 0.6 {
+            let square = (self.mean / nominal).powi(2).min(9.0 * self.spread);
+            self.spread += SPREAD_STEP * (square - self.spread);
+            self.tail.learn(raw);
+        }
+        surprise
+    }
+
+    /// An incident is over: its share of the mean goes quickly.
+    pub fn relax(&mut self) {
+        if self.mean > 0.0 {
+            self.mean *= 0.55;
+        }
+    }
+
+    /// Starts over, keeping what was learnt of the spread.
+    pub fn reset(&mut self) {
+        self.mean = 0.0;
+    }
+}

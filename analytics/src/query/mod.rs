@@ -1,0 +1,64 @@
+//! Read-only SQL over the store: the tables `sessions` and `results`.
+//!
+//! Owns how stored columns are shown to people; must not know how results are made.
+
+pub(crate) mod address;
+mod bounds;
+pub(crate) mod functions;
+mod results;
+pub(crate) mod sessions;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SQLOptions;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::error::Result;
+use crate::store::SessionStore;
+
+/// Runs SQL over a store. Reads only.
+#[derive(Debug, Clone)]
+pub struct QueryEngine {
+    store: SessionStore,
+}
+
+impl QueryEngine {
+    /// An engine over this store.
+    pub fn new(store: &SessionStore) -> Self {
+        Self { store: store.clone() }
+    }
+
+    /// Runs one query.
+    ///
+    /// `sessions` has the stored columns, with addresses as text; equality, `IN` and `cidr_match(client_ip,
+    /// '10.0.0.0/8')` on addresses and ranges of `"end"` decide which files and pages are read. `results` has one row
+    /// per record, bucket and influencer (`result_type`).
+    ///
+    /// # Errors
+    /// The SQL is wrong, or would change something (DDL, DML, `COPY`, `SET`).
+    pub async fn sql(&self, sql: &str) -> Result<(SchemaRef, SendableRecordBatchStream)> {
+        let context = context();
+        for function in [functions::ip_text(), functions::cidr_match()] {
+            context.register_udf(function);
+        }
+        context.register_table("sessions", Arc::new(sessions::TextSessions::of_store(self.store.clone())))?;
+        context.register_table("results", Arc::new(results::ResultsTable::of_store(self.store.clone())))?;
+        let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let stream = context.sql_with_options(sql, read_only).await?.execute_stream().await?;
+        Ok((stream.schema(), stream))
+    }
+}
+
+/// A fresh query context with the settings that all queries share.
+pub(crate) fn context() -> SessionContext {
+    let config = SessionConfig::new()
+        .with_information_schema(true)
+        .set_bool("datafusion.execution.parquet.pushdown_filters", true)
+        .set_str("datafusion.execution.time_zone", "UTC");
+    SessionContext::new_with_config(config)
+}

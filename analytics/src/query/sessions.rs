@@ -1,0 +1,244 @@
+//! The session files as tables: as stored, and as people read them (addresses as text).
+//!
+//! Time bounds of a query choose the hour folders and files; filters on addresses reach the Parquet reader as ranges
+//! of bytes, and only rows that pass are turned into text.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DFSchema, DataFusionError, Result};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, ident};
+use datafusion::object_store::{ObjectMeta, path::Path as ObjectPath};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use tracker::session_schema;
+
+use crate::query::address::{ADDRESS_COLUMNS, stored_form};
+use crate::query::bounds::end_bounds;
+use crate::query::functions::ip_text;
+use crate::store::SessionStore;
+use crate::store::footer::SessionFile;
+
+/// Future of a scan, in the form that the `TableProvider` trait desugars to.
+type Scan<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn ExecutionPlan>>> + Send + 'a>>;
+
+/// Where the files of a table come from.
+#[derive(Debug, Clone)]
+enum Source {
+    Store(SessionStore),
+    Files(Vec<Arc<SessionFile>>),
+}
+
+impl Source {
+    fn files(&self, filters: &[Expr]) -> Result<Vec<Arc<SessionFile>>> {
+        match self {
+            Self::Files(files) => Ok(files.clone()),
+            Self::Store(store) => {
+                let (from, to) = end_bounds(filters);
+                store.files(from, to).map_err(|error| DataFusionError::External(Box::new(error)))
+            }
+        }
+    }
+}
+
+/// Sessions with the columns of [`session_schema`].
+#[derive(Debug, Clone)]
+pub struct StoredSessions(Source);
+
+impl StoredSessions {
+    /// The sessions of exactly these files.
+    pub fn of_files(files: Vec<Arc<SessionFile>>) -> Self {
+        Self(Source::Files(files))
+    }
+}
+
+/// Sessions with addresses as text.
+#[derive(Debug)]
+pub struct TextSessions {
+    source: Source,
+    schema: SchemaRef,
+}
+
+impl TextSessions {
+    /// The sessions of a whole store.
+    pub fn of_store(store: SessionStore) -> Self {
+        let stored = session_schema();
+        let shown = stored.fields().iter().map(|field| {
+            if ADDRESS_COLUMNS.contains(&field.name().as_str()) {
+                Arc::new(Field::new(field.name(), DataType::Utf8, field.is_nullable()))
+            } else {
+                Arc::clone(field)
+            }
+        });
+        Self { source: Source::Store(store), schema: Arc::new(Schema::new(shown.collect::<Vec<_>>())) }
+    }
+}
+
+impl TableProvider for StoredSessions {
+    fn schema(&self) -> SchemaRef {
+        session_schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Exact; filters.len()])
+    }
+
+    fn scan<'life0, 'life1, 'life2, 'life3, 'async_trait>(
+        &'life0 self,
+        state: &'life1 dyn Session,
+        projection: Option<&'life2 Vec<usize>>,
+        filters: &'life3 [Expr],
+        limit: Option<usize>,
+    ) -> Scan<'async_trait>
+    where
+        Self: 'async_trait,
+        'life0: 'async_trait,
+        'life1: 'async_trait,
+        'life2: 'async_trait,
+        'life3: 'async_trait,
+    {
+        Box::pin(async move {
+            let plan = scan_files(state, self.0.files(filters)?, projection, filters, limit)?;
+            project(state, plan, &session_schema(), projection)
+        })
+    }
+}
+
+impl TableProvider for TextSessions {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let kind = |filter: &&Expr| match stored_form(filter) {
+            Some(_) => TableProviderFilterPushDown::Exact,
+            None => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(kind).collect())
+    }
+
+    fn scan<'life0, 'life1, 'life2, 'life3, 'async_trait>(
+        &'life0 self,
+        state: &'life1 dyn Session,
+        projection: Option<&'life2 Vec<usize>>,
+        filters: &'life3 [Expr],
+        limit: Option<usize>,
+    ) -> Scan<'async_trait>
+    where
+        Self: 'async_trait,
+        'life0: 'async_trait,
+        'life1: 'async_trait,
+        'life2: 'async_trait,
+        'life3: 'async_trait,
+    {
+        Box::pin(async move {
+            let stored: Vec<Expr> = filters.iter().filter_map(stored_form).collect();
+            let plan = scan_files(state, self.source.files(&stored)?, projection, &stored, limit)?;
+            project(state, plan, &self.schema, projection)
+        })
+    }
+}
+
+/// Reads the columns that are wanted or filtered on, and only rows that pass.
+fn scan_files(
+    state: &dyn Session,
+    files: Vec<Arc<SessionFile>>,
+    projection: Option<&Vec<usize>>,
+    filters: &[Expr],
+    limit: Option<usize>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let stored = session_schema();
+    let filter = conjunction(filters.iter().cloned());
+    let mut columns: Vec<usize> = projection.map_or_else(|| (0..stored.fields().len()).collect(), Clone::clone);
+    for column in filter.iter().flat_map(Expr::column_refs) {
+        columns.push(stored.index_of(&column.name)?);
+    }
+    columns.sort_unstable();
+    columns.dedup();
+    let needed = Arc::new(stored.project(&columns)?);
+    if files.is_empty() {
+        return Ok(Arc::new(EmptyExec::new(needed)));
+    }
+    let mut source = ParquetSource::new(Arc::clone(&stored)).with_pushdown_filters(true);
+    if let Some(filter) = &filter {
+        let whole = DFSchema::try_from(Arc::clone(&stored))?;
+        source = source.with_predicate(state.create_physical_expr(filter.clone(), &whole)?);
+    }
+    let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+        .with_file_groups(groups(&files, state.config().target_partitions())?)
+        .with_projection_indices(Some(columns))?
+        .with_limit(limit.filter(|_| filter.is_none()))
+        .build();
+    let scan = DataSourceExec::from_data_source(config);
+    match filter {
+        None => Ok(scan),
+        Some(filter) => {
+            let predicate = state.create_physical_expr(filter, &DFSchema::try_from(needed)?)?;
+            Ok(Arc::new(FilterExec::try_new(predicate, scan)?))
+        }
+    }
+}
+
+/// Shares the files out over at most `partitions` groups, neighbours together.
+fn groups(files: &[Arc<SessionFile>], partitions: usize) -> Result<Vec<FileGroup>> {
+    let partitioned = files.iter().map(|file| {
+        let location =
+            ObjectPath::from_absolute_path(&file.path).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        // Files never change, so the time of modification tells nothing.
+        let meta = ObjectMeta {
+            location,
+            last_modified: chrono::DateTime::UNIX_EPOCH,
+            size: file.size,
+            e_tag: None,
+            version: None,
+        };
+        Ok(PartitionedFile::new_from_meta(meta))
+    });
+    let partitioned = partitioned.collect::<Result<Vec<_>>>()?;
+    let share = partitioned.len().div_ceil(partitions.max(1));
+    Ok(partitioned.chunks(share).map(|chunk| FileGroup::new(chunk.to_vec())).collect())
+}
+
+/// The wanted columns of `plan` in their order and types, addresses as text where the schema says so.
+fn project(
+    state: &dyn Session,
+    plan: Arc<dyn ExecutionPlan>,
+    shown: &SchemaRef,
+    projection: Option<&Vec<usize>>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let input = plan.schema();
+    let input_schema = DFSchema::try_from(Arc::clone(&input))?;
+    let all: Vec<usize>;
+    let wanted = if let Some(wanted) = projection {
+        wanted
+    } else {
+        all = (0..shown.fields().len()).collect();
+        &all
+    };
+    let columns = wanted.iter().map(|&index| {
+        let field = shown.field(index);
+        let stored = input.field_with_name(field.name())?;
+        let column = ident(field.name().clone());
+        let expr = if stored.data_type() == field.data_type() { column } else { ip_text().call(vec![column]) };
+        Ok((state.create_physical_expr(expr, &input_schema)?, field.name().clone()))
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    Ok(Arc::new(ProjectionExec::try_new(columns, plan)?))
+}

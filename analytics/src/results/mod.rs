@@ -1,0 +1,154 @@
+//! Results: what detection found, kept in write-once segments and answered from memory.
+//!
+//! Owns reading and selecting; must not know how results are computed.
+
+pub(crate) mod columns;
+pub(crate) mod plots;
+pub(crate) mod rows;
+mod select;
+pub(crate) mod series;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jobs::{AnomalyRecord, BucketResult, InfluencerResult};
+use tracker::Perspective;
+
+use crate::error::Result;
+use crate::store::SessionStore;
+use crate::store::layout::RESULTS;
+use crate::store::page::read_through;
+use crate::store::segments::{BucketId, Segments};
+use rows::{BucketOutcome, from_batch};
+
+pub use select::{AnomalyFilter, Order};
+pub use series::{SeriesPoint, SeriesView};
+
+/// All results of a store, read once and kept in memory. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ResultStore {
+    store: SessionStore,
+    cache: Arc<Mutex<Cache>>,
+}
+
+/// Results by bucket and perspective.
+type Buckets = BTreeMap<(i64, u32, Perspective), Arc<BucketOutcome>>;
+
+#[derive(Debug)]
+struct Cache {
+    segments: Segments,
+    loaded: HashMap<PathBuf, Vec<Arc<BucketOutcome>>>,
+    buckets: Arc<Buckets>,
+}
+
+impl ResultStore {
+    /// The results of this store.
+    pub fn open(store: &SessionStore) -> Self {
+        let segments = Segments::new(store.root(), RESULTS);
+        let cache = Cache { segments, loaded: HashMap::new(), buckets: Arc::default() };
+        Self { store: store.clone(), cache: Arc::new(Mutex::new(cache)) }
+    }
+
+    /// Anomaly records that pass the filter, in its order.
+    ///
+    /// # Errors
+    /// The results cannot be listed.
+    pub fn anomalies(&self, filter: &AnomalyFilter) -> Result<Vec<AnomalyRecord>> {
+        Ok(select::anomalies(&*self.buckets_now()?, filter))
+    }
+
+    /// How many anomaly records pass the filter, whatever its limit.
+    ///
+    /// # Errors
+    /// As [`anomalies`](Self::anomalies).
+    pub fn count(&self, filter: &AnomalyFilter) -> Result<usize> {
+        Ok(select::passing(&*self.buckets_now()?, filter).count())
+    }
+
+    /// Bucket results with `from <= timestamp < to` (ms), by time.
+    ///
+    /// # Errors
+    /// As [`anomalies`](Self::anomalies).
+    pub fn buckets(&self, from: i64, to: i64, perspective: Option<Perspective>) -> Result<Vec<BucketResult>> {
+        let buckets = self.buckets_now()?;
+        Ok(select::between(&buckets, from, to, perspective).map(|outcome| outcome.bucket.clone()).collect())
+    }
+
+    /// Influencer results with `from <= timestamp < to` (ms), by time and falling score.
+    ///
+    /// # Errors
+    /// As [`anomalies`](Self::anomalies).
+    pub fn influencers(&self, from: i64, to: i64, perspective: Option<Perspective>) -> Result<Vec<InfluencerResult>> {
+        let buckets = self.buckets_now()?;
+        Ok(select::between(&buckets, from, to, perspective).flat_map(|outcome| outcome.influencers.clone()).collect())
+    }
+
+    /// The store whose results these are.
+    pub fn store(&self) -> &SessionStore {
+        &self.store
+    }
+
+    /// Everything that is known now, after a look for new segments.
+    pub(crate) fn buckets_now(&self) -> Result<Arc<Buckets>> {
+        let mut cache = self.lock();
+        if cache.segments.refresh()? {
+            cache.reload();
+        }
+        Ok(Arc::clone(&cache.buckets))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cache {
+    /// Reads segments that are new, drops those that are gone, and picks the newest for each bucket.
+    fn reload(&mut self) {
+        loop {
+            let current = self.segments.current();
+            let mut corrupt = None;
+            for (segment, _) in current.values() {
+                if !self.loaded.contains_key(&segment.path) {
+                    let Ok(outcomes) = read_segment(&segment.path) else {
+                        corrupt = Some(segment.path.clone());
+                        break;
+                    };
+                    self.loaded.insert(segment.path.clone(), outcomes);
+                }
+            }
+            if let Some(path) = corrupt {
+                self.segments.forget(&path);
+                continue;
+            }
+            self.loaded.retain(|path, _| current.values().any(|(segment, _)| segment.path == *path));
+            let mut buckets = Buckets::new();
+            for (path, outcomes) in &self.loaded {
+                for outcome in outcomes {
+                    let bucket = &outcome.bucket;
+                    let id = BucketId { span: bucket.bucket_span, start: bucket.timestamp.div_euclid(1000) };
+                    if current.get(&id).is_some_and(|(segment, _)| segment.path == *path) {
+                        buckets.insert((bucket.timestamp, bucket.bucket_span, bucket.perspective), Arc::clone(outcome));
+                    }
+                }
+            }
+            self.buckets = Arc::new(buckets);
+            return;
+        }
+    }
+}
+
+/// The outcomes of one segment.
+pub(crate) fn read_segment(path: &std::path::Path) -> Result<Vec<Arc<BucketOutcome>>, String> {
+    let mut outcomes = Vec::new();
+    let batches = read_through(path)?;
+    let Some(first) = batches.first() else { return Ok(outcomes) };
+    // Rows of a bucket may continue in the next batch: they are read as one.
+    let batch = arrow::compute::concat_batches(&first.schema(), &batches).map_err(|e| e.to_string())?;
+    outcomes.extend(from_batch(&batch)?.into_iter().map(Arc::new));
+    Ok(outcomes)
+}

@@ -1,0 +1,105 @@
+//! Write-once files: written under a temporary name, synced, and renamed once.
+//!
+//! Owns the crash guarantee: a file under its final name is whole. Must not know what rows mean.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use crate::error::{Result, StoreError};
+use crate::store::layout::TEMPORARY;
+
+/// Columns whose values hardly repeat: a dictionary would only cost.
+const UNIQUE_COLUMNS: [&str; 4] = ["session_id", "community_id", "start", "end"];
+
+/// How a Parquet file is laid out: zstd, dictionaries, page statistics, and `notes` in its footer.
+pub fn properties(notes: &[(&str, String)]) -> WriterProperties {
+    let notes = notes.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone())).collect();
+    let mut builder = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_max_row_group_row_count(Some(131_072))
+        .set_data_page_row_count_limit(8_192)
+        .set_key_value_metadata(Some(notes));
+    for name in UNIQUE_COLUMNS {
+        builder = builder.set_column_dictionary_enabled(ColumnPath::from(name), false);
+    }
+    builder.build()
+}
+
+/// Writes `batches` as the Parquet file `target`, whole or not at all.
+///
+/// # Errors
+/// The temporary file cannot be written, synced or renamed; it is removed then where possible.
+pub fn write_parquet(
+    root: &Path,
+    target: &Path,
+    schema: SchemaRef,
+    batches: &[RecordBatch],
+    notes: &[(&str, String)],
+) -> Result<()> {
+    write_sealed(root, target, |file| {
+        let fail = |source| StoreError::Parquet { action: "write", path: target.to_owned(), source };
+        let mut writer = ArrowWriter::try_new(BufWriter::new(file), schema, Some(properties(notes))).map_err(fail)?;
+        for batch in batches {
+            writer.write(batch).map_err(fail)?;
+        }
+        let inner = writer.into_inner().map_err(fail)?;
+        inner.into_inner().map_err(|e| StoreError::io("write", target)(e.into_error()))?;
+        Ok(())
+    })
+}
+
+/// Writes `bytes` as the file `target`, whole or not at all.
+///
+/// # Errors
+/// As [`write_parquet`].
+pub fn write_bytes(root: &Path, target: &Path, bytes: &[u8]) -> Result<()> {
+    write_sealed(root, target, |file| (&mut &*file).write_all(bytes).map_err(StoreError::io("write", target)))
+}
+
+fn write_sealed(root: &Path, target: &Path, fill: impl FnOnce(&File) -> Result<()>) -> Result<()> {
+    let folder = target.parent().unwrap_or(root);
+    fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
+    let name = target.file_name().unwrap_or_default();
+    let temporary = root.join(TEMPORARY).join(name);
+    let written = (|| {
+        let file = File::create(&temporary).map_err(StoreError::io("create", &temporary))?;
+        fill(&file)?;
+        file.sync_all().map_err(StoreError::io("sync", &temporary))?;
+        fs::rename(&temporary, target).map_err(StoreError::io("rename", target))
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+        return written;
+    }
+    sync_folder(folder)
+}
+
+/// Makes a rename in `folder` durable.
+fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder).and_then(|handle| handle.sync_all()).map_err(StoreError::io("sync", folder))
+}
+
+/// Removes what a crash left under `tmp/` of files whose names begin with `prefix`.
+pub fn remove_leftovers(root: &Path, prefix: &str) -> usize {
+    let Ok(entries) = fs::read_dir(root.join(TEMPORARY)) else { return 0 };
+    let ours = |entry: &fs::DirEntry| {
+        // What follows the prefix is a 26-letter ULID and the ending: another collector's prefix may begin with ours.
+        entry.file_name().to_str().and_then(|name| name.strip_prefix(prefix)?.strip_prefix('-').map(str::len))
+            == Some(26 + ".parquet".len())
+    };
+    entries
+        .filter_map(std::result::Result::ok)
+        .filter(ours)
+        .filter(|entry| fs::remove_file(entry.path()).is_ok())
+        .count()
+}

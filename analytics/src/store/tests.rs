@@ -1,0 +1,1 @@
+//! Crash consistency, corrupt files, pages.
