@@ -74,7 +74,7 @@ type Each<'a> = dyn FnMut(&Packet<'_>) -> ControlFlow<()> + 'a;
 
 /// Whether the file ended in the middle of a packet.
 fn pcap(file: &mut dyn Read, nanoseconds: bool, each: &mut Each<'_>) -> Result<bool, String> {
-    let mut reader = LegacyPcapReader::new(BUFFER, file).map_err(|error| format!("{error:?}"))?;
+    let mut reader = LegacyPcapReader::new(BUFFER, Whole(file)).map_err(|error| format!("{error:?}"))?;
     let mut link = Link::Other;
     loop {
         let step = match reader.next() {
@@ -98,6 +98,24 @@ fn pcap(file: &mut dyn Read, nanoseconds: bool, each: &mut Each<'_>) -> Result<b
         if let Some(truncated) = step.take(&mut reader)? {
             return Ok(truncated);
         }
+    }
+}
+
+/// Fills the buffer as far as the file goes: the capture readers take a short read for the end.
+struct Whole<'a>(&'a mut dyn Read);
+
+impl Read for Whole<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.0.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(length) => filled += length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
     }
 }
 
@@ -156,7 +174,7 @@ impl Interface {
 }
 
 fn pcapng(file: &mut dyn Read, each: &mut Each<'_>) -> Result<bool, String> {
-    let mut reader = PcapNGReader::new(BUFFER, file).map_err(|error| format!("{error:?}"))?;
+    let mut reader = PcapNGReader::new(BUFFER, Whole(file)).map_err(|error| format!("{error:?}"))?;
     let mut interfaces: Vec<Interface> = Vec::new();
     loop {
         let step = match reader.next() {

@@ -255,6 +255,7 @@ impl<O: Output> Walk<'_, O> {
             exported: self.header.exported,
             uptime: self.header.uptime,
             boot: self.source.options.boot,
+            v5_sampling: self.header.sampling,
             sampling: sampling.or_else(|| self.source.options.interval()).unwrap_or(self.source.sampling),
         }
     }

@@ -15,7 +15,8 @@ const FLOW_END_SYS_UP_TIME: u16 = 21;
 const FLOW_START_SYS_UP_TIME: u16 = 22;
 const PADDING_OCTETS: u16 = 210;
 
-/// A decoded record: `exporter`, `domain`, `version`, `template_id`, `export_time`, `sequence`, then the fields by name.
+/// A decoded record: `exporter`, `domain`, `version`, `template_id`, `export_time`, `sequence`, then the fields by name
+/// (v5: those of the header first).
 /// A name that occurs twice holds an array.
 pub(crate) fn object(context: &MessageContext, template: &Template, record: &[u8]) -> Map<String, Value> {
     let mut object = Map::new();
@@ -25,6 +26,12 @@ pub(crate) fn object(context: &MessageContext, template: &Template, record: &[u8
     object.insert("template_id".into(), template.id.into());
     object.insert("export_time".into(), readable(context.exported).into());
     object.insert("sequence".into(), context.sequence.into());
+    if let Some(sampling) = context.v5_sampling {
+        object.insert("engineType".into(), (context.domain >> 8).into());
+        object.insert("engineId".into(), (context.domain & 0xff).into());
+        object.insert("samplingAlgorithm".into(), (sampling >> 14).into());
+        object.insert("samplingInterval".into(), (sampling & 0x3fff).into());
+    }
     for (index, field, bytes) in fields_of(template, record) {
         if field.enterprise == 0 && field.id == PADDING_OCTETS {
             continue;

@@ -27,6 +27,8 @@ pub(crate) struct MessageContext {
     pub(crate) uptime: Option<u32>,
     /// Start of the exporter (IE 160), where options data told.
     pub(crate) boot: Option<Micros>,
+    /// Sampling field of a v5 header.
+    pub(crate) v5_sampling: Option<u16>,
     /// Sampling that holds for records that name no sampler.
     pub(crate) sampling: u32,
 }

@@ -9,6 +9,8 @@ use crate::netflow::flow::flag::{ACK, FIN, PSH, RST, SYN};
 use tracker::service::{second_is_server, service_name};
 
 const TCP: u8 = 6;
+/// System ports end here (RFC 6335 section 6).
+const SYSTEM_PORTS: u16 = 1024;
 
 /// The direction in which the client sends.
 pub(crate) fn client_direction(session: &Session, services: &[ServiceRule]) -> Direction {
@@ -89,6 +91,7 @@ fn by_service(session: &Session, services: &[ServiceRule]) -> Option<Direction> 
     let configured = |endpoint| services.iter().any(|rule| rule.matches(proto, endpoint));
     only(configured(low), configured(high))
         .or_else(|| only(service_name(proto, low.port).is_some(), service_name(proto, high.port).is_some()))
+        .or_else(|| only((1..SYSTEM_PORTS).contains(&low.port), (1..SYSTEM_PORTS).contains(&high.port)))
 }
 
 fn by_ports(session: &Session, services: &[ServiceRule]) -> Direction {

@@ -86,6 +86,8 @@ fn limits() {
     let long: Vec<_> = (0..9).map(|_| (1, 4, None)).collect();
     flows(&mut decoder, &ipfix(&[set(2, &template(300, &long))]));
     assert_eq!(decoder.totals().drops.get(DropReason::TemplateLimit), 2);
+    // A source that has sent records keeps its place.
+    flows(&mut decoder, &ipfix(&[set(256, &plain(2))]));
     flows(&mut decoder, &ipfix_numbered(99, 0, &[]));
     assert_eq!(decoder.totals().drops.get(DropReason::TooManyExporters), 1);
 }
