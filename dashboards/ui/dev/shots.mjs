@@ -46,7 +46,8 @@ const complain = (text) => {
 };
 await mkdir(out, { recursive: true });
 
-async function settle(page) {
+async function settle(page, mode) {
+  if (mode === 'slow') return page.waitForTimeout(800);
   await page
     .waitForFunction(() => !document.querySelector('.skeleton'), undefined, { timeout: 8000 })
     .catch(() => undefined);
@@ -84,7 +85,7 @@ for (const [theme, scheme] of [
       server?.setMode(mode);
       const context = await browser.newContext({ viewport, colorScheme: scheme, timezoneId: 'Europe/Berlin' });
       const page = await context.newPage();
-      if (server) await page.clock.setSystemTime(NOW);
+      if (server) await page.clock.setFixedTime(NOW);
       console.log(`${name} ${size} ${theme}`);
       page.on('console', (message) => {
         if (message.type() === 'error' && !(mode === 'error' && message.text().includes('503')))
@@ -92,7 +93,7 @@ for (const [theme, scheme] of [
       });
       page.on('pageerror', (error) => complain(`page: ${error}`));
       await page.goto(base + path.replace(/&(open|bucket)=first/, ''));
-      await settle(page);
+      await settle(page, mode);
       if (path.includes('open=first')) await page.getByTestId('anomaly-row').first().click();
       if (path.includes('bucket=first')) {
         await page.getByTestId('anomaly-row').first().waitFor();
@@ -100,7 +101,7 @@ for (const [theme, scheme] of [
         await page.goto(`${base}${path.replace('bucket=first', `bucket=${t}`)}`);
       }
       if (mode === 'news') await page.getByText('3 new').waitFor();
-      await settle(page);
+      await settle(page, mode);
       await check(page, mode);
       const height = Math.min(
         await page.evaluate(() => document.documentElement.scrollHeight),

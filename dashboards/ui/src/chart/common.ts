@@ -87,40 +87,26 @@ export function tip(lines: (index: number) => string[] | undefined): uPlot.Plugi
   };
 }
 
-/** Drag to zoom, click to pick. Both come as callbacks with times in milliseconds. */
+/** Drag to zoom, click to pick. Both come as callbacks with times in milliseconds. uPlot swallows the click that ends a drag. */
 export function gestures(
   onzoom: ((span: Span) => void) | undefined,
   onpick?: (time: number) => void,
-): Partial<uPlot.Options> {
-  let dragged = false;
+): Pick<uPlot.Options, 'cursor'> & { hooks: uPlot.Hooks.Arrays } {
+  const timeAt = (plot: uPlot, left: number) => plot.posToVal(left, 'x') * 1000;
   return {
-    cursor: {
-      drag: { x: Boolean(onzoom), y: false, setScale: false, dist: 6 },
-      y: false,
-      points: { size: 7 },
-      bind: {
-        mouseup: (_, __, handler) => (event) => {
-          handler(event);
-          return null;
-        },
-        click: (plot, _, handler) => (event) => {
-          handler(event);
-          const left = plot.cursor.left ?? -1;
-          if (!dragged && onpick && left >= 0) onpick(plot.posToVal(left, 'x') * 1000);
-          dragged = false;
-          return null;
-        },
-      },
-    },
+    cursor: { drag: { x: Boolean(onzoom), y: false, setScale: false, dist: 6 }, y: false, points: { size: 7 } },
     hooks: {
+      init: [
+        (plot) => {
+          if (!onpick) return;
+          plot.over.style.cursor = 'pointer';
+          plot.over.addEventListener('click', (event) => onpick(timeAt(plot, event.offsetX)));
+        },
+      ],
       setSelect: [
         (plot) => {
-          if (plot.select.width < 6 || !onzoom) return;
-          dragged = true;
-          onzoom({
-            from: plot.posToVal(plot.select.left, 'x') * 1000,
-            to: plot.posToVal(plot.select.left + plot.select.width, 'x') * 1000,
-          });
+          const { left, width } = plot.select;
+          if (onzoom && width >= 6) onzoom({ from: timeAt(plot, left), to: timeAt(plot, left + width) });
         },
       ],
     },
