@@ -20,6 +20,7 @@ mod tombstone;
 mod update;
 mod view;
 mod wheel;
+mod window;
 
 use std::hash::BuildHasher as _;
 use std::net::IpAddr;

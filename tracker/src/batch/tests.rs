@@ -93,5 +93,5 @@ fn a_missing_column_is_named() {
     let nowhere = Endpoint { ip: IpAddr::from([10, 0, 0, 1]), port: 1 };
     builder.push(&SessionRecord::new(1, 0, 6, nowhere, nowhere));
     let narrow = builder.finish().unwrap().project(&[0]).unwrap();
-    assert_eq!(read_batch(&narrow).unwrap_err().to_string(), r#"column "client_ip" is missing or has another type"#);
+    assert_eq!(read_batch(&narrow).unwrap_err().to_string(), r#"column "start" is missing or has another type"#);
 }

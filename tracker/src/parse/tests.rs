@@ -1,1 +1,6 @@
 //! Frames, whole and broken.
+
+mod build;
+mod hostile;
+mod layers;
+mod tunnels;

@@ -55,7 +55,8 @@ impl Parser {
             return false;
         }
         let seed = if ip.proto == proto::ICMP { 0 } else { pseudo_header(ip) };
-        let wrong = !checksum::holds(seed, ip.body) && !(self.settings.partial_checksums && is_partial(ip));
+        let right = checksum::holds(seed, ip.body) || self.settings.partial_checksums && is_partial(ip);
+        let wrong = !right;
         self.stats.bad_checksum += u64::from(wrong);
         wrong
     }

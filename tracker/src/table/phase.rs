@@ -3,7 +3,7 @@
 //! A handshake counts when its acknowledgment numbers are right, a RST when its sequence number is acceptable
 //! (RFC 9293 section 3.10.7). Must not know time-outs.
 
-use crate::packet::{NO_SCALE, flag};
+use crate::packet::flag;
 use crate::zeek::{EndState, Segment};
 
 use super::entry::{Entry, bit};
@@ -123,12 +123,12 @@ pub(super) fn opening(flags: u16, payload: u32) -> (Phase, Probe) {
     }
 }
 
-fn delta(a: u32, b: u32) -> i32 {
+pub(super) fn delta(a: u32, b: u32) -> i32 {
     a.wrapping_sub(b) as i32
 }
 
 /// Whether `low <= value <= high` modulo 2^32.
-fn within(value: u32, low: u32, high: u32) -> bool {
+pub(super) fn within(value: u32, low: u32, high: u32) -> bool {
     value.wrapping_sub(low) <= high.wrapping_sub(low)
 }
 
@@ -197,21 +197,9 @@ impl Entry {
     /// Whether the acknowledgment covers the server's SYN, and no more than what the server sent.
     fn acks_server_syn(&self, segment: &Segment) -> bool {
         let first = self.server_isn.wrapping_add(1);
-        let last = if delta(self.ends[1].last, first) > 0 { self.ends[1].last } else { first };
+        // The server may have sent a little with or after its SYN.
+        let last = if within(self.ends[1].last, first, first.wrapping_add(0xffff)) { self.ends[1].last } else { first };
         segment.has(flag::ACK) && within(segment.ack, first, last)
-    }
-
-    /// Whether a RST of this side counts: exactly what the peer expects next, or within the window it offers.
-    fn rst_counts(&self, from: usize, segment: &Segment) -> bool {
-        let (end, peer) = (&self.ends[from], 1 - from);
-        if self.marked(bit::ACKED_0, peer) {
-            let unseen = end.state == EndState::Inactive;
-            let expected = if unseen { end.ack.wrapping_add(1) } else { end.ack };
-            let limit = 1u32 << self.window[peer].min(30);
-            return segment.seq.wrapping_sub(expected) <= if self.window[peer] == 0 { 0 } else { limit };
-        }
-        // The peer has acknowledged nothing: what this side sent is all there is to go by.
-        end.state == EndState::Inactive || within(segment.seq, end.start, end.last.wrapping_add(0xffff))
     }
 
     /// A side acknowledges payload of the other: the session works, whatever of its beginning was missed.
@@ -382,23 +370,5 @@ impl Entry {
             self.establish(true);
         }
         Ok(())
-    }
-
-    /// Keeps the largest window this side has offered, and its scale.
-    pub fn note_window(&mut self, from: usize, segment: &Segment, scale: u8) {
-        if segment.has(flag::SYN) {
-            self.scale[from] = if scale == NO_SCALE { 0 } else { scale };
-        }
-        if segment.has(flag::RST) {
-            return;
-        }
-        let shift = match self.scale[from] {
-            _ if segment.has(flag::SYN) => 0,
-            // Without the SYN the shift is unknown: the widest keeps every RST that may be real.
-            NO_SCALE => 14,
-            shift => shift,
-        };
-        let bits = (u32::BITS - (u32::from(segment.window) << shift).leading_zeros()) as u8;
-        self.window[from] = self.window[from].max(bits);
     }
 }

@@ -1,3 +1,9 @@
 //! The table, from crafted segments to whole captures.
 
 mod corpus;
+mod craft;
+mod errors;
+mod late;
+mod limits;
+mod rules;
+mod timeouts;

@@ -122,7 +122,7 @@ pub(crate) fn judge(kind: Kind, now: Micros, ends: &[End; 2], last: Micros, idle
         }
         Kind::PartialClose => {
             let both_done = orig.did_close() && resp.did_close();
-            if !(inactive(orig) || inactive(resp) || both_done || reset) { Verdict::Remove } else { Verdict::Ignore }
+            if inactive(orig) || inactive(resp) || both_done || reset { Verdict::Ignore } else { Verdict::Remove }
         }
         Kind::Expire => {
             let closed = (orig.did_close() || resp.did_close())
