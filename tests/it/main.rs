@@ -1,4 +1,9 @@
 //! All integration tests, as one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
+mod cli;
+mod decode;
+mod demo;
 mod house;
+mod ingest;
+mod store;

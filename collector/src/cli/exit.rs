@@ -38,6 +38,13 @@ impl Exit {
     ];
 }
 
+impl Exit {
+    /// Of two outcomes of one command the one that counts: anything over [`Exit::Ok`], the greater code over the lesser.
+    pub fn worse(self, other: Self) -> Self {
+        if (other as u8) > (self as u8) { other } else { self }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

@@ -67,6 +67,11 @@ impl Exporter {
         Self { version, domain, messages: 0, sequence: 0, booted }
     }
 
+    /// The next message carries the template.
+    pub const fn announce(&mut self) {
+        self.messages = 0;
+    }
+
     /// One message with these sessions (at most [`PER_MESSAGE`]), exported at `now`; `None` for no sessions.
     pub fn message(&mut self, sessions: &[DemoSession], now: Micros) -> Option<Vec<u8>> {
         if sessions.is_empty() {

@@ -8,6 +8,8 @@ use tracker::outcome::Outcome;
 use tracker::record::SessionRecord;
 use tracker::read_batch;
 
+mod programs;
+
 use super::*;
 use crate::netflow::DropReason;
 

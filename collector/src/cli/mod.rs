@@ -1,0 +1,76 @@
+//! The command line: parses, runs one command, and ends with its exit code.
+
+pub mod args;
+mod config;
+mod decode;
+mod detect;
+mod exit;
+mod jobs;
+mod load;
+mod meta;
+mod output;
+mod progress;
+mod query;
+mod results;
+mod serve;
+mod time;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use args::{Cli, Command, Results};
+pub use exit::Exit;
+use exit::Failed;
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli.command) {
+        Ok(exit) => exit.into(),
+        Err(Failed { exit, error }) => {
+            let line = format!("halfopen: {error:#}\n");
+            std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).ok();
+            exit.into()
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<Exit, Failed> {
+    if !matches!(command, Command::Serve(_)) {
+        log_to_stderr("warn");
+    }
+    match command {
+        Command::Serve(args) => serve::run(args),
+        Command::Decode { files } => decode::run(files),
+        Command::Load { files, place } => load::run(files, place),
+        Command::Detect { place, from, to, format } => detect::run(place, from.as_deref(), to.as_deref(), *format),
+        Command::Query { sql, place, format } => query::run(sql, place, *format),
+        Command::Jobs(command) => jobs::run(command),
+        Command::Results(Results::Export { schema, format, from, to, place }) => {
+            results::export(*schema, *format, from.as_deref(), to.as_deref(), place)
+        }
+        Command::Config(command) => config::run(command),
+        Command::Openapi => output::print(&dashboards::openapi()),
+        Command::Completions { shell } => meta::completions(*shell),
+        Command::Man { out } => meta::man(out.as_deref()),
+    }
+}
+
+/// Messages of the product go to standard error, coloured only on a terminal.
+fn log_to_stderr(level: &str) {
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init()
+        .ok();
+}
+
+/// The runtime of commands that need one.
+fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

@@ -1,0 +1,53 @@
+//! `halfopen results`: what detection found, as documents.
+
+use std::io::Write as _;
+
+use ::jobs::document::write;
+use ::jobs::{Document, Documents};
+use analytics::{AnomalyFilter, Order, ResultStore, SessionStore};
+use tracker::Micros;
+
+use super::args::{DocumentFormat, Place, SchemaName};
+use super::exit::{Exit, Failed, OrExit};
+use super::{config, jobs, output, time};
+
+/// Prints records, buckets and influencers as documents, by time.
+pub fn export(
+    schema: SchemaName,
+    format: DocumentFormat,
+    from: Option<&str>,
+    to: Option<&str>,
+    place: &Place,
+) -> Result<Exit, Failed> {
+    let (config, dir) = config::of_place(place)?;
+    let store = SessionStore::open_existing(&dir).or_exit(Exit::NoInput)?;
+    let millis = |text: Option<&str>, default: Micros| -> Result<i64, Failed> {
+        Ok(text.map(time::parse).transpose().or_exit(Exit::Usage)?.map_or(default, |time| time.div_euclid(1_000)))
+    };
+    let (from, to) = (millis(from, i64::MIN)?, millis(to, i64::MAX)?);
+    let documents = Documents::new(schema.into(), jobs::prefix(&config)?);
+    let all = documents_between(&ResultStore::open(&store), &documents, from, to)?;
+    let mut out = output::stdout();
+    let mut lines: Box<dyn Iterator<Item = String>> = match format {
+        DocumentFormat::Ndjson => Box::new(write::ndjson(all)),
+        DocumentFormat::Csv => Box::new(write::csv(&all)),
+    };
+    let written = lines.try_for_each(|line| out.write_all(line.as_bytes())).and_then(|()| out.flush());
+    output::finish(written, Exit::Ok)
+}
+
+/// Every result with `from <= timestamp < to` (ms).
+fn documents_between(
+    results: &ResultStore,
+    documents: &Documents,
+    from: i64,
+    to: i64,
+) -> Result<Vec<Document>, Failed> {
+    let filter = AnomalyFilter { order: Order::Time, limit: usize::MAX, all_levels: true, ..AnomalyFilter::between(from, to) };
+    let records = results.anomalies(&filter)?;
+    let buckets = results.buckets(from, to, None)?;
+    let influencers = results.influencers(from, to, None)?;
+    let records = records.iter().map(|record| documents.record(record));
+    let buckets = buckets.iter().map(|bucket| documents.bucket(bucket));
+    Ok(records.chain(buckets).chain(influencers.iter().map(|result| documents.influencer_result(result))).collect())
+}

@@ -1,0 +1,79 @@
+//! Detection while the product serves: one thread that scores every bucket once it is sealed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use analytics::{DetectSummary, Detector, JobStatus, Silent};
+use tracker::Micros;
+
+/// Runs the detector again and again until it is stopped.
+#[derive(Debug)]
+pub struct Detection {
+    stop: Arc<AtomicBool>,
+    status: Arc<Mutex<Vec<JobStatus>>>,
+    thread: JoinHandle<()>,
+}
+
+/// What other parts may know of the running detection.
+#[derive(Debug, Clone)]
+pub struct DetectionStatus(Arc<Mutex<Vec<JobStatus>>>);
+
+impl DetectionStatus {
+    /// State of every job after the last run.
+    pub fn jobs(&self) -> Vec<JobStatus> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// How often to look for a newly sealed bucket: often enough that a bucket waits for a twentieth of its span at most.
+fn interval(span: Duration) -> Duration {
+    (span / 20).clamp(Duration::from_millis(250), Duration::from_secs(10))
+}
+
+impl Detection {
+    /// Starts the thread; `found` is told of every run that scored something.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start(
+        mut detector: Detector,
+        span: Duration,
+        clock: impl Fn() -> Micros + Send + 'static,
+        found: impl Fn(&DetectSummary) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let status = Arc::new(Mutex::new(detector.status()));
+        let (stopped, shared) = (Arc::clone(&stop), Arc::clone(&status));
+        let thread = std::thread::Builder::new().name("detect".to_owned()).spawn(move || {
+            while !stopped.load(Ordering::Acquire) {
+                match detector.run(clock(), &Silent) {
+                    Ok(summary) if summary.buckets > 0 => {
+                        tracing::info!(buckets = summary.buckets, anomalies = summary.records.len(), "scored");
+                        found(&summary);
+                    }
+                    Ok(_) => {}
+                    Err(error) => tracing::error!(%error, "detection failed, trying again"),
+                }
+                *shared.lock().unwrap_or_else(PoisonError::into_inner) = detector.status();
+                std::thread::park_timeout(interval(span));
+            }
+        })?;
+        Ok(Self { stop, status, thread })
+    }
+
+    /// What other parts may know.
+    pub fn status(&self) -> DetectionStatus {
+        DetectionStatus(Arc::clone(&self.status))
+    }
+
+    /// Stops after the run that is under way.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        if self.thread.join().is_err() {
+            tracing::error!("the detection thread panicked");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The product's own metrics: each is declared once, and read from the parts that count when somebody scrapes.
+//!
+//! Labels are bounded: reasons, and exporters up to [`MAX_EXPORTERS`], the rest of which are summed as `other`.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+/// Exporters that have series of their own.
+pub const MAX_EXPORTERS: usize = 500;
+
+/// A metric of the product. Counters get `_total` appended when written (OpenMetrics).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Name without `halfopen_` and without `_total`.
+    pub name: &'static str,
+    /// What it says.
+    pub help: &'static str,
+    /// Whether it only ever rises.
+    pub counter: bool,
+}
+
+macro_rules! metrics {
+    ($($constant:ident = $kind:ident $name:literal, $help:literal;)+) => {
+        $(pub(super) const $constant: Metric = Metric { name: $name, help: $help, counter: metrics!(@ $kind) };)+
+        /// Every metric, for the reference.
+        pub const REFERENCE: &[Metric] = &[$($constant,)+];
+    };
+    (@ counter) => { true };
+    (@ gauge) => { false };
+}
+
+metrics! {
+    DATAGRAMS_IN = counter "datagrams_in", "Datagrams received";
+    DATAGRAMS_OUT = counter "datagrams_out", "Datagrams in which at least one message was read";
+    RECORDS_IN = counter "records_in", "Data records in the sets that were read";
+    RECORDS_OUT = counter "records_out", "Flow records handed on to be stitched";
+    DROPPED = counter "dropped", "Datagrams, messages, sets and records that were not used, by reason";
+    WAITING_SETS = gauge "waiting_sets", "Data sets that wait for their template";
+    FLOWS_IN = counter "stitch_in", "Flow records given to the stitcher";
+    FLOWS_JOINED = counter "stitch_joined", "Flow records that joined a session already known";
+    FLOWS_IGNORED = counter "stitch_ignored", "Flow records that add nothing: events, late records, retransmits";
+    SESSIONS_OUT = counter "sessions_out", "Sessions handed out";
+    SESSIONS_EVICTED = counter "sessions_evicted", "Sessions handed out early for lack of room";
+    SESSIONS_HELD = gauge "sessions_held", "Sessions that wait for more records";
+    SESSIONS_STORED = counter "sessions_stored", "Sessions written to the store";
+    STORE_FAILED = counter "store_failed", "Sessions lost because the store could not be written";
+    FILES_SKIPPED = gauge "store_files_skipped", "Unreadable files in the store";
+    EXPORTER_RECORDS = counter "exporter_records", "Data records by exporter";
+    EXPORTER_LOST = counter "exporter_sequence_lost", "Units missing in the exporter's sequence numbers";
+    EXPORTER_DROPPED = counter "exporter_dropped", "What of an exporter was not used";
+    JOB_LAG = gauge "job_lag_seconds", "Time since the end of the newest bucket that was scored, by perspective";
+    JOB_SERIES = gauge "job_series", "Series that are modelled, by perspective";
+    JOB_MEMORY = gauge "job_memory_bytes", "Memory of the models, by perspective";
+}
+
+/// Labels of a value.
+pub type Labels = Vec<(&'static str, String)>;
+
+/// One value of one metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Which metric.
+    pub metric: Metric,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its value.
+    pub value: f64,
+}
+
+impl Sample {
+    /// A value without labels.
+    pub fn plain(metric: Metric, value: u64) -> Self {
+        Self { metric, labels: Vec::new(), value: value as f64 }
+    }
+
+    /// A value with one label.
+    pub fn of(metric: Metric, label: &'static str, name: impl Into<String>, value: f64) -> Self {
+        Self { metric, labels: vec![(label, name.into())], value }
+    }
+}
+
+/// Reads the values when somebody scrapes.
+struct Reader<F>(F);
+
+impl<F> fmt::Debug for Reader<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
+impl<F: Fn() -> Vec<Sample> + Send + Sync + 'static> Collector for Reader<F> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let samples = (self.0)();
+        for metric in REFERENCE {
+            let mut values = samples.iter().filter(|sample| sample.metric == *metric).peekable();
+            if values.peek().is_none() {
+                continue;
+            }
+            let kind = if metric.counter { MetricType::Counter } else { MetricType::Gauge };
+            let mut family = encoder.encode_descriptor(metric.name, metric.help, None, kind)?;
+            for sample in values {
+                let mut one = family.encode_family(&sample.labels)?;
+                if metric.counter {
+                    one.encode_counter::<(), _, u64>(&sample.value, None)?;
+                } else {
+                    one.encode_gauge(&sample.value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A registry whose values `read` tells.
+pub fn registry(read: impl Fn() -> Vec<Sample> + Send + Sync + 'static) -> Registry {
+    let mut registry = Registry::with_prefix("halfopen");
+    registry.register_collector(Box::new(Reader(read)));
+    registry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_written_as_open_metrics() {
+        let registry = registry(|| {
+            vec![Sample::plain(DATAGRAMS_IN, 7), Sample::of(DROPPED, "reason", "queue_full", 2.0), Sample::plain(SESSIONS_HELD, 1)]
+        });
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        assert!(text.contains("# TYPE halfopen_datagrams_in counter\n"), "{text}");
+        assert!(text.contains("halfopen_dropped_total{reason=\"queue_full\"} 2"), "{text}");
+        assert!(text.contains("halfopen_sessions_held 1"), "{text}");
+        assert!(!text.contains("job_lag"), "{text}");
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = REFERENCE.iter().map(|metric| metric.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), REFERENCE.len());
+    }
+}

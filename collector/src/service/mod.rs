@@ -1,0 +1,189 @@
+//! The running product: ingest, detection and the API over one store, from start to graceful end.
+//!
+//! Owns how the parts are joined and in which order they end. Must not know how any of them works.
+
+mod demo;
+mod detection;
+pub mod lock;
+pub mod metrics;
+pub mod settings;
+mod sight;
+pub mod sink;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use analytics::{Detector, ResultStore, SessionStore};
+use dashboards::{AppState, Event, Info, JobSettings, Listener};
+use jobs::Prefix;
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+
+use crate::clock;
+use crate::config::Config;
+use crate::ingest::{Ingest, IngestError, IngestHandle};
+use demo::DemoTraffic;
+use detection::Detection;
+use sight::Sight;
+use sink::StoreSink;
+
+/// Live events that a slow listener may lag behind.
+const EVENTS: usize = 1_024;
+
+/// Why the product could not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// An address cannot be listened on.
+    #[error("failed to listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Flow records cannot be received.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    /// The store cannot be opened, written or locked.
+    #[error("{0:#}")]
+    Store(anyhow::Error),
+    /// A setting of another part is wrong.
+    #[error("{0:#}")]
+    Setting(anyhow::Error),
+    /// Anything else of the operating system.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Serves until `stop` resolves, then lets every part finish what it holds.
+///
+/// `ready` is called once everything answers. With `demo`, two weeks of made-up history go into the store first, and
+/// made-up exporters send to the first listener.
+///
+/// # Errors
+/// What cannot be opened or bound; a part that failed while it ended.
+pub async fn serve(config: &Config, dir: &Path, demo: bool, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
+    let store = SessionStore::open(dir).map_err(|error| ServiceError::Store(error.into()))?;
+    let _lock = lock::StoreLock::take(dir).map_err(ServiceError::Store)?;
+    let prefix = Prefix::new(&config.jobs.prefix).map_err(|error| ServiceError::Setting(error.into()))?;
+    let http = TcpListener::bind(config.http.listen)
+        .await
+        .map_err(|source| ServiceError::Listen { address: config.http.listen, source })?;
+
+    let sink = StoreSink::new(&store, settings::writer(config));
+    let stored = sink.stats();
+    let ingest = Arc::new(Ingest::start(settings::ingest(config), Box::new(sink))?);
+    let receivers = ingest.local_addresses();
+    for warning in ingest.warnings() {
+        tracing::warn!("{warning}");
+    }
+    for address in &receivers {
+        tracing::info!(%address, "receiving flow records");
+    }
+    let address = http.local_addr()?;
+    tracing::info!(%address, store = %dir.display(), "serving http");
+
+    let (events, _) = broadcast::channel(EVENTS);
+    let traffic = if demo { Some(DemoTraffic::new(config, &store, &receivers)?) } else { None };
+    let sight = Arc::new(Sight::new(Arc::clone(&ingest), store.clone(), stored));
+    let registry = metrics::registry({
+        let sight = Arc::clone(&sight);
+        move || sight.samples()
+    });
+    let state = AppState {
+        store: store.clone(),
+        results: ResultStore::open(&store),
+        status: Arc::clone(&sight) as _,
+        exporters: Arc::clone(&sight) as _,
+        metrics: Arc::new(registry),
+        events: events.clone(),
+        clock: Arc::new(clock::now),
+        info: Info {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            demo,
+            listen: receivers.iter().map(listener).collect(),
+            started: clock::now(),
+        },
+        job_settings: JobSettings { prefix, time_zone: config.detection.time_zone },
+    };
+    let (end, ended) = tokio::sync::watch::channel(false);
+    let server = tokio::spawn(serve_http(http, state, ended));
+
+    // The history of the demo comes before the first detection, or its oldest buckets would all be late.
+    let traffic = match traffic {
+        Some(traffic) => Some(in_background(move || traffic.history()).await?.start()?),
+        None => None,
+    };
+    let detection = if config.detection.enabled {
+        let detector = Detector::open(&store, settings::detection(config));
+        let detector = detector.map_err(|error| ServiceError::Setting(error.into()))?;
+        let announce = move |summary: &_| announce(&events, summary);
+        Some(Detection::start(detector, config.detection.bucket_span.0, clock::now, announce)?)
+    } else {
+        None
+    };
+    sight.ready(detection.as_ref().map(Detection::status));
+    tracing::info!("ready: http://{address}");
+
+    stop.await;
+    tracing::info!("stopping");
+    end.send_replace(true);
+    in_background(move || {
+        traffic.into_iter().for_each(demo::Running::stop);
+        detection.into_iter().for_each(Detection::stop);
+        Ok(())
+    })
+    .await?;
+    if let Err(error) = server.await.map_err(std::io::Error::other).and_then(|served| served) {
+        tracing::error!(%error, "the http server failed");
+    }
+    sight.let_go();
+    finish(ingest).await
+}
+
+/// Stops receiving, and makes everything durable.
+async fn finish(ingest: Arc<IngestHandle>) -> Result<(), ServiceError> {
+    let Some(ingest) = Arc::into_inner(ingest) else {
+        return Err(ServiceError::Io(std::io::Error::other("somebody still holds the receivers")));
+    };
+    in_background(move || {
+        let counters = ingest.shutdown()?;
+        for imbalance in counters.imbalances() {
+            tracing::error!("counts do not reconcile: {imbalance}");
+        }
+        tracing::info!(records = counters.stitch.flows, sessions = counters.stored, "stopped");
+        Ok(())
+    })
+    .await
+}
+
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
+) -> Result<T, ServiceError> {
+    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
+}
+
+async fn serve_http(
+    listener: TcpListener,
+    state: AppState,
+    mut ended: tokio::sync::watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let stop = async move {
+        ended.wait_for(|end| *end).await.ok();
+    };
+    axum::serve(listener, dashboards::router(state)).with_graceful_shutdown(stop).await
+}
+
+fn listener(address: &SocketAddr) -> Listener {
+    Listener { protocol: "netflow".to_owned(), address: address.to_string() }
+}
+
+/// Tells those who listen what a run of detection found.
+fn announce(events: &broadcast::Sender<Event>, summary: &analytics::DetectSummary) {
+    for event in Event::of_run(summary) {
+        // Nobody listening is no error.
+        events.send(event).ok();
+    }
+}

@@ -1,0 +1,70 @@
+//! The store as the end of the ingest pipeline.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use analytics::{SessionStore, SessionWriter, WriterSettings, WriterStats};
+use arrow::record_batch::RecordBatch;
+use tracker::Micros;
+
+use crate::ingest::RecordSink;
+
+/// Name of this collector in file names of the store.
+pub const COLLECTOR: &str = "flow";
+
+/// What the writer has done, for whoever asks.
+#[derive(Debug, Clone, Default)]
+pub struct SharedStats(Arc<Mutex<WriterStats>>);
+
+impl SharedStats {
+    /// The counts so far.
+    pub fn get(&self) -> WriterStats {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, stats: WriterStats) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stats;
+    }
+}
+
+/// Writes batches into a store.
+pub struct StoreSink {
+    writer: SessionWriter,
+    stats: SharedStats,
+}
+
+impl StoreSink {
+    /// A sink into this store.
+    pub fn new(store: &SessionStore, settings: WriterSettings) -> Self {
+        Self { writer: store.writer(COLLECTOR, settings), stats: SharedStats::default() }
+    }
+
+    /// Its counts, which go on changing.
+    pub fn stats(&self) -> SharedStats {
+        self.stats.clone()
+    }
+
+    fn publish<E>(&self, result: Result<(), E>) -> anyhow::Result<()>
+    where
+        anyhow::Error: From<E>,
+    {
+        self.stats.set(self.writer.stats());
+        Ok(result?)
+    }
+}
+
+impl RecordSink for StoreSink {
+    fn append(&mut self, batch: RecordBatch, now: Micros) -> anyhow::Result<()> {
+        let result = self.writer.append(&batch, now);
+        self.publish(result)
+    }
+
+    fn tick(&mut self, now: Micros) -> anyhow::Result<()> {
+        let result = self.writer.tick(now);
+        self.publish(result)
+    }
+
+    fn finish(&mut self, _now: Micros) -> anyhow::Result<()> {
+        let result = self.writer.flush();
+        self.publish(result)
+    }
+}

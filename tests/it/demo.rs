@@ -1,0 +1,77 @@
+//! The demo, as `make run` starts it: an outage is going on, and everything shows it.
+
+use std::process::Command;
+
+use serde_json::Value;
+use tests::corpus::root;
+use tests::program::real;
+use tests::server::Server;
+
+/// Node with this script of `tests/browser`, against this server.
+fn browser(script: &str, server: &Server, environment: &[(&str, &str)]) {
+    let modules = root().join("dashboards/ui/node_modules/playwright-core");
+    assert!(modules.exists(), "{} is missing: run `make ui` first", modules.display());
+    let shots = tempfile::tempdir().unwrap();
+    let chromium = real("chromium").get_program().to_owned();
+    let output = Command::new("node")
+        .arg(root().join("tests/browser").join(script))
+        .env("BASE", server.url(""))
+        .env("CHROMIUM", chromium)
+        .env("UI", root().join("dashboards/ui"))
+        .env("DOWNLOADS", shots.path())
+        .envs(environment.iter().copied())
+        .output()
+        .expect("node runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}: {text}");
+}
+
+fn is_outage(anomaly: &Value) -> bool {
+    anomaly["severity"] == "critical" && anomaly["server"] == "10.2.0.7"
+}
+
+#[test]
+fn the_outage_is_found_and_shown() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path().to_str().unwrap();
+    let store = tempfile::tempdir().unwrap();
+    let mut server = Server::start(store.path(), &["--demo"], &[("XDG_DATA_HOME", home)]);
+    server.wait_line("ready");
+
+    let anomalies = server.wait_json("/api/v1/anomalies?from=now-24h&to=now&min_score=75", |page| {
+        page["items"].as_array().unwrap().iter().any(is_outage)
+    });
+    let outage = anomalies["items"].as_array().unwrap().iter().find(|anomaly| is_outage(anomaly)).unwrap();
+    assert_eq!(outage["perspective"], "inbound", "{outage:#}");
+    assert!(outage["explanation"].as_str().unwrap().contains("10.2.0.7"), "{outage:#}");
+    let summary = server.json("/api/v1/summary?from=now-24h&to=now");
+    assert_eq!(summary["worst"]["server"], "10.2.0.7", "{summary:#}");
+
+    // Both demo exporters really send over UDP.
+    server.wait_json("/api/v1/exporters", |page| {
+        let items = page["items"].as_array().unwrap();
+        items.len() >= 2 && items.iter().all(|exporter| exporter["packets"].as_u64().unwrap() > 0)
+    });
+
+    job_download(&server);
+    browser("demo.mjs", &server, &[]);
+    if let Ok(shots) = std::env::var("HALFOPEN_SHOTS") {
+        browser("shots.mjs", &server, &[("SHOTS", &shots)]);
+    }
+    assert!(server.stop().success());
+}
+
+/// `curl -OJ` saves the job under its id.
+fn job_download(server: &Server) {
+    for (schema, perspective, id) in [
+        ("ecs", "edge", "elastiflow_ecs_avail_tcp_sess_fails_edge"),
+        ("codex", "inbound", "elastiflow_codex_avail_tcp_sess_fails_in"),
+    ] {
+        let path = format!("/api/v1/jobs/{schema}/{perspective}");
+        let mut response = ureq::get(server.url(&path)).call().unwrap();
+        let header = response.headers()["content-disposition"].to_str().unwrap().to_owned();
+        assert_eq!(header, format!("attachment; filename=\"{id}.json\""));
+        let job: Value = response.body_mut().read_json().unwrap();
+        assert_eq!(job[0]["job"]["job_id"], *id);
+    }
+}
