@@ -145,7 +145,8 @@ function answer(path, query, mode, now) {
   }
 }
 
-const CSP = "default-src 'self'";
+const CSP =
+  "default-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'; img-src 'self' data:; object-src 'none'";
 
 export function start({ port = 0, prefix = '/', mode = '', now = Date.now } = {}) {
   let current = mode;

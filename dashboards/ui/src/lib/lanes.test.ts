@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { between, cellsFor, fillLane, move, nextScored, ticks } from './lanes';
+import { between, cellsFor, covered, fillLane, move, nextScored, ticks } from './lanes';
 
 const STEP = 900_000;
 const cells = fillLane(
@@ -21,6 +21,10 @@ describe('fillLane', () => {
     expect(cells[2]).toMatchObject({ from: STEP * 2, to: STEP * 3, count: 3 });
     expect(cells[5]?.to).toBe(STEP * 6 - 1);
   });
+});
+
+it('covers whole cells', () => {
+  expect(covered({ from: 10, to: 35, step: 10 })).toEqual({ from: 10, to: 40 });
 });
 
 it('asks for as many cells as fit', () => {

@@ -32,6 +32,11 @@ export function fillLane(lane: Pick<Lane, 'cells'>, from: number, to: number, st
   }));
 }
 
+/** The time that the cells cover: whole cells, so it may end after the range. */
+export function covered({ from, to, step }: { from: number; to: number; step: number }): Span {
+  return { from, to: from + Math.ceil((to - from) / step) * step };
+}
+
 export interface Place {
   row: number;
   column: number;

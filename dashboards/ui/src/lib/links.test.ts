@@ -33,6 +33,9 @@ describe('seriesKey', () => {
       port: 0,
     });
     expect(seriesKey({ perspective: 'edge', level: 'server_port', server: '10.0.0.1' })).toBeUndefined();
+    expect(
+      seriesKey({ perspective: 'edge', level: 'server', server: '10.0.0.1', port: '443', client: '10.0.0.9' }),
+    ).toEqual({ perspective: 'edge', level: 'server', server: '10.0.0.1', port: null, client: null });
     expect(seriesKey({ perspective: 'nowhere', level: 'perspective' })).toBeUndefined();
     expect(seriesKey({ perspective: 'edge' })).toBeUndefined();
   });

@@ -1,5 +1,5 @@
 // Addresses that lead from an anomaly to its series and its sessions.
-import type { Anomaly, SeriesKey } from '../api/types';
+import type { Anomaly, Level, SeriesKey } from '../api/types';
 import { endpoint } from './filter';
 import { hrefOf, type Params, parseParams, patchParams } from './url';
 
@@ -49,7 +49,15 @@ export function seriesQuery(key: SeriesKey): Params {
   );
 }
 
-const LEVELS = ['server_port', 'server', 'port', 'client', 'perspective'] as const;
+/** What each level counts by; the API refuses anything beside it. */
+export const NEEDED = {
+  server_port: ['server', 'port'],
+  server: ['server'],
+  port: ['port'],
+  client: ['client'],
+  perspective: [],
+} as const satisfies Record<Level, readonly ('server' | 'port' | 'client')[]>;
+const LEVELS = Object.keys(NEEDED) as Level[];
 
 /** The series that an address names, or nothing when it names none. */
 export function seriesKey(params: Params): SeriesKey | undefined {
@@ -70,8 +78,13 @@ export function seriesKey(params: Params): SeriesKey | undefined {
             : undefined;
   const level = LEVELS.find((name) => name === params.level) ?? implied;
   if (!level) return undefined;
-  const complete = { server_port: server && port !== null, server, port: port !== null, client, perspective: true }[
-    level
-  ];
-  return complete ? { perspective, level, server, port, client } : undefined;
+  const needed: readonly ('server' | 'port' | 'client')[] = NEEDED[level];
+  const given = { server, port, client };
+  if (needed.some((field) => given[field] === null)) return undefined;
+  const key: SeriesKey = { perspective, level, server: null, port: null, client: null };
+  return Object.assign(key, pickFields(given, needed));
+}
+
+function pickFields<T extends object, K extends keyof T>(from: T, fields: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(fields.map((field) => [field, from[field]])) as Pick<T, K>;
 }

@@ -20,6 +20,10 @@ class Router {
 
   constructor() {
     this.#read();
+    // "guide/" is the guide as well, and links within a page need its plain address.
+    if (this.page && location.pathname.length > base.length && location.pathname.endsWith('/')) {
+      history.replaceState(null, '', `${location.pathname.replace(/\/+$/, '')}${location.search}${location.hash}`);
+    }
     addEventListener('popstate', () => this.#read());
     document.addEventListener('click', (event) => this.#click(event));
   }
