@@ -29,7 +29,7 @@ function summary(all, sessionsSeen, mode, now) {
     sessions: sessionsSeen,
     failed: 8214,
     series: 1840,
-    last_bucket: Math.floor(now / SPAN) * SPAN - SPAN,
+    last_bucket: Math.floor(now / SPAN) * SPAN - SPAN - (mode === 'stale' ? 4 * 3_600_000 : 0),
     worst,
     learning: null,
   };

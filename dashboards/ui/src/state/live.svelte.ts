@@ -3,6 +3,8 @@ import { apiUrl } from '../api/client';
 import type { Perspective } from '../api/types';
 import { scope } from './scope.svelte';
 
+const RETRY_MS = 15_000;
+
 class Live {
   connected = $state(false);
   /** Anomalies since the last refresh, in the perspective shown. */
@@ -12,6 +14,7 @@ class Live {
   /** Moment of the last event of any kind. */
   heard = $state(0);
   #source: EventSource | undefined;
+  #later: ReturnType<typeof setTimeout> | undefined;
 
   start() {
     if (this.#source) return;
@@ -23,6 +26,8 @@ class Live {
     };
     source.onerror = () => {
       this.connected = false;
+      // A refusal (too many listeners, a proxy's error page) ends an event source for good; try again later.
+      if (source.readyState === EventSource.CLOSED) this.#later = setTimeout(() => this.#again(), RETRY_MS);
     };
     source.addEventListener('anomaly', (event) => {
       this.heard = Date.now();
@@ -35,11 +40,15 @@ class Live {
       this.heard = Date.now();
       this.exporters += 1;
     });
-    addEventListener('pagehide', () => this.stop());
-    addEventListener('pageshow', () => this.start());
+  }
+
+  #again() {
+    this.stop();
+    this.start();
   }
 
   stop() {
+    clearTimeout(this.#later);
     this.#source?.close();
     this.#source = undefined;
     this.connected = false;

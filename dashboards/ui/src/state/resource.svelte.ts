@@ -1,6 +1,13 @@
 // One answer of the API as reactive state: the last good data stays while the next is on its way or has failed.
 import { Problem } from '../api/client';
 
+class Busy {
+  /** Requests on their way, on the whole page. */
+  count = $state(0);
+}
+
+export const busy = new Busy();
+
 export class Resource<T> {
   data: T | undefined = $state.raw();
   error: Problem | undefined = $state.raw();
@@ -13,6 +20,7 @@ export class Resource<T> {
     const abort = new AbortController();
     this.#abort = abort;
     this.loading = true;
+    busy.count += 1;
     try {
       const data = await fetcher(abort.signal);
       if (abort.signal.aborted) return;
@@ -22,6 +30,8 @@ export class Resource<T> {
       if (abort.signal.aborted) return;
       this.error =
         error instanceof Problem ? error : new Problem('The answer could not be read', String(error), 0, null);
+    } finally {
+      busy.count -= 1;
     }
     this.loading = false;
   }
