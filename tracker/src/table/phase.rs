@@ -197,8 +197,10 @@ impl Entry {
     /// Whether the acknowledgment covers the server's SYN, and no more than what the server sent.
     fn acks_server_syn(&self, segment: &Segment) -> bool {
         let first = self.server_isn.wrapping_add(1);
-        // The server may have sent a little with or after its SYN.
-        let last = if within(self.ends[1].last, first, first.wrapping_add(0xffff)) { self.ends[1].last } else { first };
+        // The server may have sent more behind its SYN, or before it as the capture has it.
+        let more = self.marked(bit::DATA_0 | bit::FIN_0, 1);
+        let ahead = if more { 0xffff } else { 0 };
+        let last = first.wrapping_add(ahead);
         segment.has(flag::ACK) && within(segment.ack, first, last)
     }
 
@@ -235,10 +237,8 @@ impl Entry {
                 if self.phase == Phase::SynSent && !self.marked(bit::PLAIN_0, 0) {
                     self.phase = Phase::Aborted;
                 }
-            } else if self.progresses(0, segment) {
-                self.establish(true);
-            } else if segment.has(flag::FIN) {
-                self.mark(bit::FIN_0, 0);
+            } else {
+                self.fin_or_progress(0, segment);
             }
             return Ok(());
         }
@@ -257,12 +257,20 @@ impl Entry {
         } else if syn && !segment.has(flag::FIN) {
             self.server_isn = segment.seq;
             self.phase = Phase::Simultaneous;
-        } else if self.progresses(1, segment) {
-            self.establish(true);
-        } else if segment.has(flag::FIN) {
-            self.mark(bit::FIN_0, 1);
+        } else {
+            self.fin_or_progress(1, segment);
         }
         Ok(())
+    }
+
+    /// A segment that is no part of a handshake, where none was completed.
+    fn fin_or_progress(&mut self, from: usize, segment: &Segment) {
+        if segment.has(flag::FIN) && !segment.has(flag::SYN) {
+            self.mark(bit::FIN_0, from);
+        }
+        if self.progresses(from, segment) {
+            self.establish(true);
+        }
     }
 
     fn in_syn_rcvd(&mut self, from: usize, segment: &Segment) -> Result<(), Fault> {
@@ -363,12 +371,7 @@ impl Entry {
             self.mark(bit::RST_0, from);
             return Ok(());
         }
-        if segment.has(flag::FIN) && !segment.has(flag::SYN) {
-            self.mark(bit::FIN_0, from);
-        }
-        if self.progresses(from, segment) {
-            self.establish(true);
-        }
+        self.fin_or_progress(from, segment);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod corpus;
 mod craft;
 mod errors;
+mod exhaustive;
 mod late;
 mod limits;
 mod rules;
