@@ -5,6 +5,9 @@ export CARGO_TARGET_DIR
 UI := dashboards/ui
 UI_SOURCES := $(shell find $(UI)/src $(UI)/public -type f 2>/dev/null) $(wildcard $(UI)/*.html $(UI)/*.ts $(UI)/*.json)
 
+# The whole workspace is always built together: choosing one crate with -p would choose other features of shared
+# dependencies, and build DataFusion a second time.
+
 .DEFAULT_GOAL := help
 .PHONY: help run test lint fmt bench ui dev need-cargo need-node need-programs shots
 
@@ -12,7 +15,7 @@ help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ui need-cargo ## Build what is needed and start on demo traffic, http://127.0.0.1:8080
-	cargo build -p collector
+	cargo build --workspace --bins
 	$(CARGO_TARGET_DIR)/debug/halfopen serve --demo
 
 test: ui need-cargo need-programs ## Build, then run every test
@@ -50,7 +53,7 @@ dev: need-node $(UI)/node_modules/.package-lock.json ## Serve the UI with live r
 
 shots: ui need-cargo need-programs ## Take screenshots of every page into shots/
 	cargo build --workspace --all-targets
-	HALFOPEN_SHOTS=$(CURDIR)/shots cargo test -p tests -- browser
+	HALFOPEN_SHOTS=$(CURDIR)/shots cargo test --workspace --test it the_outage_is_found_and_shown
 
 need-cargo:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or later (https://rustup.rs)" >&2; exit 1; }

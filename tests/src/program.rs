@@ -7,12 +7,12 @@ use std::process::{Command, Output, Stdio};
 /// The built binary, beside the test binary's folder.
 ///
 /// # Panics
-/// It has not been built: `cargo build -p collector` makes it.
+/// It has not been built: `cargo build --workspace` makes it.
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let folder = test.ancestors().nth(2).expect("a test lies in target/debug/deps");
     let path = folder.join("halfopen");
-    assert!(path.exists(), "{} is missing: run `cargo build -p collector` first", path.display());
+    assert!(path.exists(), "{} is missing: run `cargo build --workspace` first", path.display());
     path
 }
 

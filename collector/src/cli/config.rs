@@ -12,7 +12,10 @@ pub fn run(command: &ConfigCommand) -> Result<Exit, Failed> {
     match command {
         ConfigCommand::Check { config } => {
             read(config.as_deref())?;
-            print(&format!("{}: no error found\n", config.as_ref().map_or("the defaults".into(), |path| path.to_string_lossy())))
+            print(&format!(
+                "{}: no error found\n",
+                config.as_ref().map_or("the defaults".into(), |path| path.to_string_lossy())
+            ))
         }
         ConfigCommand::Print { config } => print(&read(config.as_deref())?.to_toml()),
         ConfigCommand::Example => print(&Config::example()),
@@ -21,7 +24,8 @@ pub fn run(command: &ConfigCommand) -> Result<Exit, Failed> {
 
 /// The configuration in force: file, then environment.
 pub fn read(file: Option<&Path>) -> Result<Config, Failed> {
-    let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     load(file, environment).or_exit(Exit::Config)
 }
 

@@ -43,7 +43,8 @@ fn documents_between(
     from: i64,
     to: i64,
 ) -> Result<Vec<Document>, Failed> {
-    let filter = AnomalyFilter { order: Order::Time, limit: usize::MAX, all_levels: true, ..AnomalyFilter::between(from, to) };
+    let filter =
+        AnomalyFilter { order: Order::Time, limit: usize::MAX, all_levels: true, ..AnomalyFilter::between(from, to) };
     let records = results.anomalies(&filter)?;
     let buckets = results.buckets(from, to, None)?;
     let influencers = results.influencers(from, to, None)?;

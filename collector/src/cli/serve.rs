@@ -18,7 +18,11 @@ use crate::service::{self, ServiceError};
 pub fn run(args: &Serve) -> Result<Exit, Failed> {
     let mut config = config::of_serve(args)?;
     log_to_stderr(&config.log.level);
-    let dir = if args.demo { demo_store(&mut config, args.store.as_deref())? } else { config.store_dir().or_exit(Exit::Config)? };
+    let dir = if args.demo {
+        demo_store(&mut config, args.store.as_deref())?
+    } else {
+        config.store_dir().or_exit(Exit::Config)?
+    };
     runtime()?.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
@@ -28,10 +32,10 @@ pub fn run(args: &Serve) -> Result<Exit, Failed> {
                 _ = terminate.recv() => {}
             }
         };
-        service::serve(&config, &dir, args.demo, stop).await.map(|()| Exit::Ok).map_err(|error| Failed {
-            exit: exit_of(&error),
-            error: error.into(),
-        })
+        service::serve(&config, &dir, args.demo, stop)
+            .await
+            .map(|()| Exit::Ok)
+            .map_err(|error| Failed { exit: exit_of(&error), error: error.into() })
     })
 }
 

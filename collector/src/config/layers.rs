@@ -66,10 +66,7 @@ const PREFIX: &str = "HALFOPEN_";
 ///
 /// # Errors
 /// The first thing that is not understood, with its origin.
-pub fn load(
-    file: Option<&Path>,
-    environment: impl Iterator<Item = (String, String)>,
-) -> Result<Config, ConfigError> {
+pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
     let known = Table::try_from(Config::default()).unwrap_or_default();
     let mut merged = Table::new();
     if let Some(path) = file {
@@ -89,8 +86,7 @@ pub fn load(
             section.insert(key.to_owned(), value);
         }
     }
-    let config: Config =
-        merged.try_into().map_err(|error: toml::de::Error| type_error("the configuration", &error))?;
+    let config: Config = merged.try_into().map_err(|error: toml::de::Error| type_error("the configuration", &error))?;
     config.validate()?;
     Ok(config)
 }
@@ -149,7 +145,11 @@ fn value_like(default: &Value, text: &str) -> Value {
         Value::Integer(_) => text.parse().map_or_else(|_| as_text(), Value::Integer),
         Value::Float(_) => text.parse().map_or_else(|_| as_text(), Value::Float),
         Value::Array(_) => Value::Array(
-            text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(|item| Value::String(item.to_owned())).collect(),
+            text.split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(|item| Value::String(item.to_owned()))
+                .collect(),
         ),
         _ => as_text(),
     }

@@ -134,9 +134,7 @@ impl Exporter {
         if announce {
             let set = out.open(0);
             out.u16(260).u16(10);
-            for (id, length) in
-                [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (6, 1), (2, 4), (1, 4), (22, 4), (21, 4)]
-            {
+            for (id, length) in [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (6, 1), (2, 4), (1, 4), (22, 4), (21, 4)] {
                 out.u16(id).u16(length);
             }
             out.close(set);

@@ -45,13 +45,8 @@ impl Incident {
         let midnight = now.div_euclid(DAY) * DAY;
         let day = |days: i64, hour: i64| midnight - days * DAY + hour * 60 * MINUTE;
         let server = |last: u8| Ipv4Addr::new(10, 2, 0, last);
-        let incident = |kind, from, minutes: i64, severity, fate| Self {
-            kind,
-            from,
-            to: from + minutes * MINUTE,
-            severity,
-            fate,
-        };
+        let incident =
+            |kind, from, minutes: i64, severity, fate| Self { kind, from, to: from + minutes * MINUTE, severity, fate };
         vec![
             Self {
                 kind: Kind::Service(OUTAGE.0, OUTAGE.1),

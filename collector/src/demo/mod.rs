@@ -37,7 +37,8 @@ impl Demo {
     /// sealed `delay` microseconds after their end.
     pub fn new(now: Micros, span: Micros, delay: Micros) -> Self {
         let start = (now - HISTORY).div_euclid(SLICE) * SLICE;
-        let exporter = |last, version, domain| (Ipv4Addr::new(127, 0, 0, last), Exporter::new(version, domain, start - SLICE));
+        let exporter =
+            |last, version, domain| (Ipv4Addr::new(127, 0, 0, last), Exporter::new(version, domain, start - SLICE));
         Self {
             world: World::new(SEED, Incident::schedule(now, span, delay)),
             exporters: [exporter(2, Version::Ipfix, 1), exporter(3, Version::V9, 7)],

@@ -106,14 +106,7 @@ const APPS: Clients = Clients { net: [10, 2, 1], count: 12 };
 const WORLD: Clients = Clients { net: [198, 51, 100], count: 250 };
 const WORLD_TOO: Clients = Clients { net: [203, 0, 113], count: 250 };
 
-const fn service(
-    server: [u8; 4],
-    port: u16,
-    rate: f64,
-    failing: f64,
-    rhythm: Rhythm,
-    clients: Clients,
-) -> Service {
+const fn service(server: [u8; 4], port: u16, rate: f64, failing: f64, rhythm: Rhythm, clients: Clients) -> Service {
     Service { server, port, rate, failing, rhythm, clients }
 }
 
@@ -210,7 +203,14 @@ fn session(random: &mut StdRng, slice: Micros, client: Ipv4Addr, server: (Ipv4Ad
         Fate::Unanswered | Fate::HalfOpen => random.random_range(3_000_000..7_000_000),
     };
     let reply_bytes = random.random_range(600..60_000);
-    DemoSession { start: end - lasted, end, client: (client, random.random_range(32_768..61_000)), server, fate, reply_bytes }
+    DemoSession {
+        start: end - lasted,
+        end,
+        client: (client, random.random_range(32_768..61_000)),
+        server,
+        fate,
+        reply_bytes,
+    }
 }
 
 /// A number from 1 to `count`, small ones more often.

@@ -15,7 +15,7 @@ use super::stage::Stage;
 use super::{Clock, IngestCounters, IngestError, IngestSettings, RecordSink};
 use crate::exporters::{ExporterStats, decoder_stats, join};
 use crate::netflow::{Decoder, DecoderTotals, ExporterKey, FlowRecord};
-use crate::receive::{BoundSocket, Datagram, Queue, ReceiveCounters, Receiver, bind, kernel_drops};
+use crate::receive::{BindOptions, BoundSocket, Datagram, Queue, ReceiveCounters, Receiver, bind, kernel_drops};
 use crate::stitch::{ExporterQuality, StitchCounters};
 
 /// How long a stage waits for work before it looks after its deadlines.
@@ -86,13 +86,15 @@ impl Ingest {
 fn bind_all(listen: &[SocketAddr], buffer: usize, workers: usize) -> Result<Vec<BoundSocket>, IngestError> {
     let mut sockets = Vec::new();
     for &wanted in listen {
+        let only_v6 = listen.iter().any(|other| other.is_ipv4() && other.port() == wanted.port());
+        let alone = BindOptions { receive_buffer: buffer, shared: false, only_v6 };
         if workers == 1 {
-            sockets.push(bind(wanted, buffer, false)?);
+            sockets.push(bind(wanted, alone)?);
             continue;
         }
-        let probed = bind(wanted, 0, false)?.address;
+        let probed = bind(wanted, alone)?.address;
         for _ in 0..workers {
-            sockets.push(bind(probed, buffer, true)?);
+            sockets.push(bind(probed, BindOptions { shared: true, ..alone })?);
         }
     }
     Ok(sockets)
@@ -137,7 +139,7 @@ impl IngestHandle {
         let (batches, clock, view) = (Arc::clone(&self.batches), settings.clock.clone(), Arc::clone(&self.sink_view));
         self.sink = Some(thread("sink", move || run_sink(sink, &batches, &clock, &view))?);
         let stage = Stage::new(
-            settings.stitch.clone(),
+            settings.stitch,
             settings.batch_rows,
             settings.batch_age.as_micros() as Micros,
             QueueSink(Arc::clone(&self.batches)),
@@ -286,10 +288,7 @@ fn run_stitch(mut stage: Stage<QueueSink>, flows: &Queue<Vec<FlowRecord>>, clock
     let mut blocks = Vec::new();
     let mut published = 0;
     let publish = |stage: &Stage<QueueSink>| {
-        *lock(view) = StitchView {
-            qualities: stage.stitcher().exporters(),
-            counters: stage.stitcher().counters(),
-        };
+        *lock(view) = StitchView { qualities: stage.stitcher().exporters(), counters: stage.stitcher().counters() };
     };
     while flows.take_all(PATIENCE, &mut blocks).is_ok() {
         for block in blocks.drain(..) {

@@ -53,7 +53,7 @@ pub struct Loader<S> {
 impl<S: RecordSink> Loader<S> {
     /// A pipeline into this sink.
     pub fn new(settings: LoadSettings, sink: S) -> Self {
-        let age = Duration::from_secs(3_600).as_micros() as Micros;
+        let age = Duration::from_hours(1).as_micros() as Micros;
         Self {
             decoder: Decoder::new(settings.decoder),
             stage: Stage::new(settings.stitch, settings.batch_rows, age, sink),

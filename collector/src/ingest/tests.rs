@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use tracker::outcome::Outcome;
-use tracker::record::SessionRecord;
 use tracker::read_batch;
+use tracker::record::SessionRecord;
 
 mod programs;
 

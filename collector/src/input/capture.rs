@@ -49,16 +49,13 @@ pub(super) fn read(
     let mut summary = InputSummary { kind, packets: 0, datagrams: 0, skipped: 0, truncated: false };
     let mut packet = |packet: &Packet<'_>| {
         summary.packets += 1;
-        match udp_payload(packet.link, packet.frame).filter(|(_, payload)| begins_like_export(payload)) {
-            Some((source, payload)) => {
-                summary.datagrams += 1;
-                each(InputDatagram { source, received: packet.time, payload })
-            }
-            None => {
-                summary.skipped += 1;
-                ControlFlow::Continue(())
-            }
-        }
+        let payload = udp_payload(packet.link, packet.frame).filter(|(_, payload)| begins_like_export(payload));
+        let Some((source, payload)) = payload else {
+            summary.skipped += 1;
+            return ControlFlow::Continue(());
+        };
+        summary.datagrams += 1;
+        each(InputDatagram { source, received: packet.time, payload })
     };
     let damaged = |reason: String| InputError::Damaged { path: name.to_owned(), reason };
     let result = if is_ng { pcapng(file, &mut packet) } else { pcap(file, nanoseconds, &mut packet) };

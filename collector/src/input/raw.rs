@@ -22,10 +22,7 @@ pub(super) fn is_messages(bytes: &[u8]) -> bool {
 
 /// Hands on message by message where the length is known (IPFIX), and the rest as one: the decoder finds the borders of
 /// other versions itself.
-pub(super) fn read(
-    mut rest: &[u8],
-    each: &mut dyn FnMut(InputDatagram<'_>) -> ControlFlow<()>,
-) -> InputSummary {
+pub(super) fn read(mut rest: &[u8], each: &mut dyn FnMut(InputDatagram<'_>) -> ControlFlow<()>) -> InputSummary {
     let mut summary =
         InputSummary { kind: InputKind::Messages, packets: 0, datagrams: 0, skipped: 0, truncated: false };
     while !rest.is_empty() {

@@ -7,7 +7,9 @@ use super::*;
 
 const EXPORT: &[u8] = &[0, 10, 0, 16, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 1, 0, 0, 0, 7];
 
-fn collect(bytes: &[u8]) -> Result<(InputSummary, Vec<(String, i64, Vec<u8>)>), InputError> {
+type Found = Vec<(String, i64, Vec<u8>)>;
+
+fn collect(bytes: &[u8]) -> Result<(InputSummary, Found), InputError> {
     let mut found = Vec::new();
     let summary = read_bytes(Path::new("test"), bytes, &mut |datagram| {
         found.push((datagram.source.to_string(), datagram.received, datagram.payload.to_vec()));

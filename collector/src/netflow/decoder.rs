@@ -1,6 +1,6 @@
 //! The decoder: datagrams in, flow records (or JSON objects) out.
 //!
-//! Owns the walk over messages and sets and the table of sources; must not know sockets, threads or sessions.
+//! Owns the table of sources and the cutting of datagrams into messages; must not know sockets, threads or sessions.
 
 use std::net::SocketAddr;
 
@@ -9,16 +9,15 @@ use serde_json::{Map, Value};
 use tracker::Micros;
 
 use super::flow::{ExporterKey, FlowRecord};
-use super::message::{Header, fixed_template, header, starts_message};
-use super::normalise::MessageContext;
+use super::message::{Header, header};
 use super::options::{configured, v5_interval};
-use super::output::{FlowOutput, JsonOutput, Output, decode_set};
+use super::output::{FlowOutput, JsonOutput, Output};
 use super::reason::{DropReason, Drops};
 use super::settings::DecoderSettings;
-use super::source::{Source, SourceCounters, Waiting};
-use super::template::{Definition, Dialect, read};
+use super::source::{Source, SourceCounters};
 use super::time::plausible_export;
-use super::wire::{is_padding, u16_at};
+use super::walk::Walk;
+use super::wire::is_padding;
 
 /// Sources that were idle for this long may be forgotten when the table is full.
 const IDLE: Micros = 3_600_000_000;
@@ -33,6 +32,7 @@ pub struct Decoder {
     settings: DecoderSettings,
     sources: HashMap<(ExporterKey, u32), Box<Source>>,
     waiting_bytes: usize,
+    template_fields: usize,
     /// Drops that no source answers for.
     drops: Drops,
     /// Counts of sources that were forgotten.
@@ -75,6 +75,7 @@ impl Decoder {
             settings,
             sources: HashMap::new(),
             waiting_bytes: 0,
+            template_fields: 0,
             drops: Drops::default(),
             forgotten: SourceCounters::default(),
             datagrams: 0,
@@ -156,8 +157,12 @@ impl Decoder {
                     break;
                 }
             };
+            let skew = (received > 0).then(|| header.exported - received);
             header.exported = plausible_export(header.exported, received);
             let Some(consumed) = self.message(exporter, received, &header, rest, latest.is_none(), out) else { break };
+            if let (Some(_), Some(source)) = (skew, self.sources.get_mut(&(exporter, header.domain))) {
+                source.clock_skew = skew;
+            }
             latest = latest.max(Some(header.exported));
             rest = rest.get(consumed..).unwrap_or_default();
         }
@@ -190,19 +195,27 @@ impl Decoder {
         source.counters.datagrams += u64::from(first);
         source.counters.messages += 1;
         source.protocols.add(header.version);
-        if received > 0 {
-            source.clock_skew = Some(header.exported - received);
-        }
         if let Some(field) = header.sampling {
             source.sampling = v5_interval(field);
         }
-        let mut walk = Walk { source, settings: &self.settings, room, waiting_change: 0, header, out };
+        let fields_before = source.template_fields();
+        let fields_room = self.settings.max_fields_total.saturating_sub(self.template_fields);
+        let mut walk = Walk {
+            source,
+            settings: &self.settings,
+            room,
+            fields_room: fields_room + fields_before,
+            waiting_change: 0,
+            header,
+            out,
+        };
         let message = &bytes[..header.length.min(bytes.len())];
         let consumed = walk.message(message);
         let change = walk.waiting_change;
         let source = walk.source;
         source.counters.bytes += consumed as u64;
         source.seen(now);
+        self.template_fields = (self.template_fields + source.template_fields()).saturating_sub(fields_before);
         self.waiting_bytes = self.waiting_bytes.saturating_add_signed(change);
         Some(consumed)
     }
@@ -215,10 +228,12 @@ impl Decoder {
             }
             self.last_sweep = now;
             let (forgotten, waiting) = (&mut self.forgotten, &mut self.waiting_bytes);
+            let fields = &mut self.template_fields;
             self.sources.retain(|_, source| {
                 let keep = source.counters.records > 0 && now - source.last_seen < IDLE;
                 if !keep {
                     *waiting -= source.give_up_waiting();
+                    *fields -= source.template_fields();
                     forgotten.merge(&source.counters);
                 }
                 keep
@@ -230,151 +245,5 @@ impl Decoder {
         let sampling = configured(&self.settings.sampling, key.0.address);
         self.sources.insert(key, Box::new(Source::new(key.0, key.1, now, sampling)));
         true
-    }
-}
-
-/// The walk over one message.
-struct Walk<'a, O> {
-    source: &'a mut Source,
-    settings: &'a DecoderSettings,
-    /// Octets that may still wait for templates, over all sources.
-    room: usize,
-    waiting_change: isize,
-    header: &'a Header,
-    out: &'a mut O,
-}
-
-impl<O: Output> Walk<'_, O> {
-    fn context(&self) -> MessageContext {
-        let sampling = self.source.sampling_override;
-        MessageContext {
-            exporter: self.source.key,
-            domain: self.source.domain,
-            version: self.header.version,
-            sequence: self.header.sequence,
-            exported: self.header.exported,
-            uptime: self.header.uptime,
-            boot: self.source.options.boot,
-            v5_sampling: self.header.sampling,
-            sampling: sampling.or_else(|| self.source.options.interval()).unwrap_or(self.source.sampling),
-        }
-    }
-
-    fn drop(&mut self, reason: DropReason) {
-        self.source.counters.drops.add(reason, 1);
-    }
-
-    /// Decodes the message; how many octets it took.
-    fn message(&mut self, message: &[u8]) -> usize {
-        if self.header.truncated {
-            self.drop(DropReason::MessageTruncated);
-        }
-        if let Some(template) = fixed_template(self.header.version) {
-            let records = self.data(template, &message[self.header.header_length..]);
-            self.source.counters.data_sets += 1;
-            self.source.sequences[0].observe(self.header.sequence, Some(records));
-            return message.len();
-        }
-        let ipfix = self.header.version == 10;
-        let mut at = self.header.header_length;
-        let mut records = Some(0_u32);
-        while message.len() - at >= 4 {
-            let rest = &message[at..];
-            let (id, length) = (u16_at(rest, 0).unwrap_or(0), usize::from(u16_at(rest, 2).unwrap_or(0)));
-            if !ipfix && matches!(id, 5 | 7 | 9 | 10) && starts_message(rest, self.header) {
-                break;
-            }
-            if length < 4 {
-                if !is_padding(rest) {
-                    self.drop(DropReason::SetLengthInvalid);
-                    records = None;
-                }
-                at = message.len();
-                break;
-            }
-            let whole = length <= rest.len();
-            if !whole {
-                self.drop(DropReason::SetTruncated);
-            }
-            let body = &rest[4..length.min(rest.len())];
-            let found = self.set(id, body, ipfix);
-            records = records.zip(found).filter(|_| whole).map(|(sum, found)| sum.wrapping_add(found));
-            at += length.min(rest.len());
-        }
-        if message.len() - at < 4 {
-            at = message.len();
-        }
-        if ipfix {
-            self.source.sequences[2].observe(self.header.sequence, records.filter(|_| !self.header.truncated));
-        } else {
-            self.source.sequences[1].observe(self.header.sequence, Some(1));
-        }
-        at
-    }
-
-    /// One set; its number of data records, `None` where that is unknown.
-    fn set(&mut self, id: u16, body: &[u8], ipfix: bool) -> Option<u32> {
-        match id {
-            0 => self.templates(body, Dialect::V9, ipfix),
-            1 => self.templates(body, Dialect::V9Options, ipfix),
-            2 if ipfix => self.templates(body, Dialect::Ipfix, true),
-            3 if ipfix => self.templates(body, Dialect::IpfixOptions, true),
-            256.. => return self.data_set(id, body, ipfix),
-            _ => {
-                self.drop(DropReason::SetIdReserved);
-                return None;
-            }
-        }
-        Some(0)
-    }
-
-    fn data_set(&mut self, id: u16, body: &[u8], ipfix: bool) -> Option<u32> {
-        self.source.counters.data_sets += 1;
-        if let Some(template) = self.source.template((ipfix, id)) {
-            return Some(self.data(&template, body));
-        }
-        let waiting = Waiting { context: self.context(), template: (ipfix, id), body: body.into() };
-        let room = self.room.saturating_add_signed(-self.waiting_change);
-        self.waiting_change += self.source.wait(waiting, self.settings.max_pending_bytes, room);
-        None
-    }
-
-    fn data(&mut self, template: &super::template::Template, body: &[u8]) -> u32 {
-        let context = self.context();
-        decode_set(self.source, &context, template, body, self.settings.max_samplers, self.out)
-    }
-
-    fn templates(&mut self, mut body: &[u8], dialect: Dialect, ipfix: bool) {
-        while body.len() >= 4 {
-            let (definition, length) = match read(body, dialect, self.settings.max_fields) {
-                Ok(Some(found)) => found,
-                Ok(None) => return,
-                Err(()) => return self.drop(DropReason::TemplateInvalid),
-            };
-            match definition {
-                Definition::Learned(template) => {
-                    let key = (ipfix, template.id);
-                    if self.source.learn(ipfix, template, self.settings.max_templates) {
-                        self.replay(key);
-                    }
-                }
-                Definition::Withdrawn(id) => self.source.withdraw(id),
-                Definition::AllWithdrawn { options } => self.source.withdraw_all(options),
-                Definition::Invalid { limit: true } => self.drop(DropReason::TemplateLimit),
-                Definition::Invalid { limit: false } => self.drop(DropReason::TemplateInvalid),
-            }
-            body = body.get(length..).unwrap_or_default();
-        }
-    }
-
-    /// Decodes what waited for this template.
-    fn replay(&mut self, key: (bool, u16)) {
-        let (ready, freed) = self.source.release(key);
-        self.waiting_change -= freed as isize;
-        let Some(template) = self.source.template(key) else { return };
-        for set in ready {
-            let context = MessageContext { sampling: self.context().sampling, ..set.context };
-            decode_set(self.source, &context, &template, &set.body, self.settings.max_samplers, self.out);
-        }
     }
 }

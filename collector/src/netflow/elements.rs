@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(describe(0, 57).0, "postDestinationMacAddress");
         assert_eq!(describe(0, 154), ("flowStartMicroseconds".into(), Kind::NtpMicros));
         assert_eq!(describe(REVERSE_PEN, 1).0, "reverseOctetDeltaCount");
-        assert_eq!(describe(CERT_PEN, 14 | CERT_REVERSE_BIT).0, "reverseInitialTCPFlags");
+        assert_eq!(describe(CERT_PEN, 0x0e | CERT_REVERSE_BIT).0, "reverseInitialTCPFlags");
         assert_eq!(describe(5951, 128).0, "netscalerRoundTripTime");
         assert_eq!(describe(5951, 514).0, "5951/514");
         assert_eq!(describe(99999, 7), ("99999/7".into(), Kind::Unknown));

@@ -22,8 +22,8 @@ pub(crate) struct Header {
     pub(crate) uptime: Option<u32>,
     /// Sampling field of a v5 header.
     pub(crate) sampling: Option<u16>,
-    /// Octets of the header.
-    pub(crate) header_length: usize,
+    /// Where the body begins.
+    pub(crate) body_at: usize,
     /// Octets of the message, header included. For v9, which does not say, all that is left.
     pub(crate) length: usize,
     /// The message claims more than there is.
@@ -41,13 +41,13 @@ const V7_RECORD: usize = 52;
 /// Reads the header at the start of `bytes`.
 pub(crate) fn header(bytes: &[u8]) -> Result<Header, DropReason> {
     let version = u16_at(bytes, 0).ok_or(DropReason::HeaderTruncated)?;
-    let header_length = match version {
+    let body_at = match version {
         5 | 7 => V5_HEADER,
         9 => V9_HEADER,
         10 => IPFIX_HEADER,
         _ => return Err(DropReason::UnknownVersion),
     };
-    if bytes.len() < header_length {
+    if bytes.len() < body_at {
         return Err(DropReason::HeaderTruncated);
     }
     let word = |at| u32_at(bytes, at).ok_or(DropReason::HeaderTruncated);
@@ -68,7 +68,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, DropReason> {
                 exported: i64::from(word(8)?) * SECOND + nanoseconds / 1000,
                 uptime: Some(word(4)?),
                 sampling: if version == 5 { u16_at(bytes, 22) } else { None },
-                header_length,
+                body_at,
                 length: claimed.min(bytes.len()),
                 truncated: claimed > bytes.len(),
             })
@@ -80,7 +80,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, DropReason> {
             exported: i64::from(word(8)?) * SECOND,
             uptime: Some(word(4)?),
             sampling: None,
-            header_length,
+            body_at,
             length: bytes.len(),
             truncated: false,
         }),
@@ -96,7 +96,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, DropReason> {
                 exported: i64::from(word(4)?) * SECOND,
                 uptime: None,
                 sampling: None,
-                header_length,
+                body_at,
                 length: claimed.min(bytes.len()),
                 truncated: claimed > bytes.len(),
             })
@@ -121,14 +121,51 @@ fn layout(fields: &[(u16, u16)]) -> Option<Template> {
 pub(crate) fn fixed_template(version: u16) -> Option<&'static Template> {
     static V5: LazyLock<Option<Template>> = LazyLock::new(|| {
         layout(&[
-            (8, 4), (12, 4), (15, 4), (10, 2), (14, 2), (2, 4), (1, 4), (22, 4), (21, 4), (7, 2), (11, 2), (210, 1),
-            (6, 1), (4, 1), (5, 1), (16, 2), (17, 2), (9, 1), (13, 1), (210, 2),
+            (8, 4),
+            (12, 4),
+            (15, 4),
+            (10, 2),
+            (14, 2),
+            (2, 4),
+            (1, 4),
+            (22, 4),
+            (21, 4),
+            (7, 2),
+            (11, 2),
+            (210, 1),
+            (6, 1),
+            (4, 1),
+            (5, 1),
+            (16, 2),
+            (17, 2),
+            (9, 1),
+            (13, 1),
+            (210, 2),
         ])
     });
     static V7: LazyLock<Option<Template>> = LazyLock::new(|| {
         layout(&[
-            (8, 4), (12, 4), (15, 4), (10, 2), (14, 2), (2, 4), (1, 4), (22, 4), (21, 4), (7, 2), (11, 2), (210, 1),
-            (6, 1), (4, 1), (5, 1), (16, 2), (17, 2), (9, 1), (13, 1), (210, 2), (43, 4),
+            (8, 4),
+            (12, 4),
+            (15, 4),
+            (10, 2),
+            (14, 2),
+            (2, 4),
+            (1, 4),
+            (22, 4),
+            (21, 4),
+            (7, 2),
+            (11, 2),
+            (210, 1),
+            (6, 1),
+            (4, 1),
+            (5, 1),
+            (16, 2),
+            (17, 2),
+            (9, 1),
+            (13, 1),
+            (210, 2),
+            (43, 4),
         ])
     });
     match version {

@@ -19,6 +19,7 @@ mod source;
 mod template;
 pub mod time;
 mod value;
+mod walk;
 mod wire;
 
 pub use decoder::{Decoder, DecoderTotals};

@@ -69,7 +69,13 @@ pub(crate) fn flow_record(
     let proto = match values.get(Slot::Proto) {
         Some(proto) => proto as u8,
         None if flags_known => 6,
-        None if icmp.is_some() => if src.is_ipv4() { ICMP } else { ICMP6 },
+        None if icmp.is_some() => {
+            if src.is_ipv4() {
+                ICMP
+            } else {
+                ICMP6
+            }
+        }
         None => 0,
     };
     let is_icmp = matches!(proto, ICMP | ICMP6);
@@ -271,14 +277,12 @@ fn absolute(values: &Values, context: &MessageContext, start: bool) -> Option<Mi
         return Some(from_uptime(uptime as u32, at_export, exported));
     }
     let boot = values.get(S::BootMillis).map(|ms| scaled(ms, 1000)).or(context.boot);
-    match boot {
-        Some(boot) => Some(boot.saturating_add(scaled(uptime, 1000))),
-        // IPFIX without a boot time: the last packet counts as just exported.
-        None => {
-            let last = values.get(S::EndUptime).unwrap_or(uptime);
-            Some(exported.saturating_sub(scaled(u64::from((last as u32).wrapping_sub(uptime as u32)), 1000)))
-        }
-    }
+    // IPFIX without a boot time: the last packet counts as just exported.
+    let before_export = || {
+        let last = values.get(S::EndUptime).unwrap_or(uptime);
+        exported.saturating_sub(scaled(u64::from((last as u32).wrapping_sub(uptime as u32)), 1000))
+    };
+    Some(boot.map_or_else(before_export, |boot| boot.saturating_add(scaled(uptime, 1000))))
 }
 
 fn event_time(values: &Values, exported: Micros) -> Option<Micros> {

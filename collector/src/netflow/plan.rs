@@ -33,6 +33,9 @@ slots! {
     Src6, Dst6, NatSrc6, NatDst6,
 }
 
+const REVERSE_INITIAL_FLAGS: u16 = 0x0e | CERT_REVERSE_BIT;
+const REVERSE_UNION_FLAGS: u16 = 0x0f | CERT_REVERSE_BIT;
+
 /// The slot of an element, `None` for those that ingest does not need.
 fn slot_of(enterprise: u32, id: u16) -> Option<Slot> {
     use Slot as S;
@@ -106,8 +109,8 @@ fn slot_of(enterprise: u32, id: u16) -> Option<Slot> {
         (REVERSE_PEN, 6) => S::RevFlags,
         (CERT_PEN, 14) => S::InitialFlags,
         (CERT_PEN, 15) => S::UnionFlags,
-        (CERT_PEN, id) if id == 14 | CERT_REVERSE_BIT => S::RevInitialFlags,
-        (CERT_PEN, id) if id == 15 | CERT_REVERSE_BIT => S::RevUnionFlags,
+        (CERT_PEN, REVERSE_INITIAL_FLAGS) => S::RevInitialFlags,
+        (CERT_PEN, REVERSE_UNION_FLAGS) => S::RevUnionFlags,
         _ => return None,
     })
 }

@@ -13,6 +13,8 @@ pub struct DecoderSettings {
     pub max_templates: usize,
     /// Fields per template at most.
     pub max_fields: usize,
+    /// Fields of all templates of all exporters at most.
+    pub max_fields_total: usize,
     /// Octets of data sets that wait for their template, per exporter.
     pub max_pending_bytes: usize,
     /// Data sets that wait for their template, over all exporters, in octets.
@@ -30,6 +32,7 @@ impl Default for DecoderSettings {
             max_exporters: 10_000,
             max_templates: 4_096,
             max_fields: 2_000,
+            max_fields_total: 4_000_000,
             max_pending_bytes: 1 << 20,
             max_pending_total: 64 << 20,
             max_samplers: 1_024,

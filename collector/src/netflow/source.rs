@@ -104,6 +104,8 @@ pub(crate) struct Source {
     pub(crate) domain: u32,
     /// By protocol (IPFIX or not) and id.
     templates: HashMap<(bool, u16), Arc<Template>>,
+    /// Fields of all templates.
+    template_fields: usize,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
     pub(crate) options: ExporterOptions,
@@ -155,6 +157,7 @@ impl Source {
             key,
             domain,
             templates: HashMap::new(),
+            template_fields: 0,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             options: ExporterOptions::default(),
@@ -196,14 +199,18 @@ impl Source {
             }
             None => {}
         }
-        self.templates.insert(key, Arc::new(template));
+        self.template_fields += template.fields.len();
+        if let Some(former) = self.templates.insert(key, Arc::new(template)) {
+            self.template_fields -= former.fields.len();
+        }
         true
     }
 
     /// Forgets one template.
     pub(crate) fn withdraw(&mut self, id: u16) {
         self.counters.template_records += 1;
-        if self.templates.remove(&(true, id)).is_some() {
+        if let Some(former) = self.templates.remove(&(true, id)) {
+            self.template_fields -= former.fields.len();
             self.counters.templates_withdrawn += 1;
         }
     }
@@ -214,6 +221,7 @@ impl Source {
         let before = self.templates.len();
         self.templates.retain(|key, template| !key.0 || template.is_options() != options);
         self.counters.templates_withdrawn += (before - self.templates.len()) as u64;
+        self.template_fields = self.templates.values().map(|template| template.fields.len()).sum();
     }
 
     /// Keeps a set until its template comes; the oldest ones make room. The change of the octets kept.
@@ -259,7 +267,7 @@ impl Source {
         self.waiting.len()
     }
 
-    pub(crate) fn waiting_bytes(&self) -> usize {
-        self.waiting_bytes
+    pub(crate) fn template_fields(&self) -> usize {
+        self.template_fields
     }
 }

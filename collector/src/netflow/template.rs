@@ -151,7 +151,14 @@ pub(crate) fn read(bytes: &[u8], dialect: Dialect, max_fields: usize) -> Result<
     }
     let scopes_valid = if is_options { scopes <= total && (scopes > 0 || dialect == Dialect::V9Options) } else { true };
     let template = (id >= 256 && scopes_valid)
-        .then(|| Template::new(id, fields, if is_options { scopes.max(1).min(total) } else { 0 }, scopes > 0 && dialect == Dialect::V9Options))
+        .then(|| {
+            Template::new(
+                id,
+                fields,
+                if is_options { scopes.max(1).min(total) } else { 0 },
+                scopes > 0 && dialect == Dialect::V9Options,
+            )
+        })
         .flatten();
     Ok(Some((template.map_or(Definition::Invalid { limit: false }, Definition::Learned), at)))
 }

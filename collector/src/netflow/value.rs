@@ -58,7 +58,13 @@ pub(crate) fn record_length(template: &Template, bytes: &[u8]) -> Option<usize> 
 pub(crate) fn value(kind: Kind, bytes: &[u8], exported: Micros) -> Value {
     let time = |micros: Micros| Value::String(readable(micros));
     match (kind, bytes.len()) {
-        (_, 0) => if kind == Kind::Text { Value::String(String::new()) } else { Value::Null },
+        (_, 0) => {
+            if kind == Kind::Text {
+                Value::String(String::new())
+            } else {
+                Value::Null
+            }
+        }
         (Kind::Unsigned | Kind::Boolean, 1..=8) if kind == Kind::Unsigned || bytes.len() > 1 => unsigned(bytes).into(),
         (Kind::Boolean, 1) => match bytes[0] {
             1 => Value::Bool(true),
@@ -74,9 +80,7 @@ pub(crate) fn value(kind: Kind, bytes: &[u8], exported: Micros) -> Value {
             .map_or(Value::Null, |octets| Ipv6Addr::from_bits(u128::from_be_bytes(*octets)).to_string().into()),
         (Kind::Mac, 6) => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":").into(),
         (Kind::Text, _) => text(bytes),
-        (Kind::Application, 2..=9) => {
-            Value::String(format!("{}:{}", bytes[0], unsigned(&bytes[1..])))
-        }
+        (Kind::Application, 2..=9) => Value::String(format!("{}:{}", bytes[0], unsigned(&bytes[1..]))),
         (Kind::Seconds, 1..=8) => time((unsigned(bytes) as i64).saturating_mul(SECOND)),
         (Kind::Millis, 1..=8) => time((unsigned(bytes) as i64).saturating_mul(1000)),
         (Kind::NtpMicros, 8) => time(from_ntp_or_plain(unsigned(bytes), 1, exported)),

@@ -16,7 +16,7 @@ use tracker::Micros;
 
 pub use kernel::kernel_drops;
 pub use queue::{Queue, QueueClosed};
-pub use socket::{BoundSocket, SocketError, bind};
+pub use socket::{BindOptions, BoundSocket, SocketError, bind};
 
 /// Datagrams that a socket may still deliver after receiving was stopped.
 const MOST_AFTER_STOP: u32 = 100_000;

@@ -27,24 +27,31 @@ pub struct BoundSocket {
     pub warning: Option<String>,
 }
 
-/// Binds a socket. `shared` allows further sockets on the same address and port.
+/// How a socket is bound.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BindOptions {
+    /// Receive buffer to ask for, octets; 0 leaves the system's default.
+    pub receive_buffer: usize,
+    /// Further sockets may have the same address and port.
+    pub shared: bool,
+    /// An IPv6 socket takes no IPv4, because another socket does.
+    pub only_v6: bool,
+}
+
+/// Binds a socket.
 ///
 /// # Errors
 /// The address and what the system said of it.
-pub fn bind(address: SocketAddr, receive_buffer: usize, shared: bool) -> Result<BoundSocket, SocketError> {
+pub fn bind(address: SocketAddr, options: BindOptions) -> Result<BoundSocket, SocketError> {
     let error = |source| SocketError { address, source };
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).map_err(error)?;
     if address.is_ipv6() {
-        // An IPv6 socket takes IPv6 alone, so that both families can listen on one port.
-        socket.set_only_v6(true).map_err(error)?;
+        socket.set_only_v6(options.only_v6).map_err(error)?;
     }
-    #[cfg(unix)]
-    if shared {
+    if options.shared {
         socket.set_reuse_port(true).map_err(error)?;
     }
-    #[cfg(not(unix))]
-    let _ = shared;
-    let warning = grow_buffer(&socket, address, receive_buffer);
+    let warning = grow_buffer(&socket, address, options.receive_buffer);
     socket.bind(&address.into()).map_err(error)?;
     let socket = UdpSocket::from(socket);
     let address = socket.local_addr().map_err(error)?;

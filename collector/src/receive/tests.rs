@@ -9,6 +9,10 @@ use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+fn with(receive_buffer: usize, shared: bool) -> BindOptions {
+    BindOptions { receive_buffer, shared, only_v6: false }
+}
+
 fn any_port() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
@@ -33,7 +37,10 @@ fn a_full_queue_refuses() {
 fn a_patient_pusher_waits_for_room() {
     let queue = Arc::new(Queue::new(1));
     assert!(queue.push(1));
-    let pusher = { let queue = Arc::clone(&queue); std::thread::spawn(move || queue.push(2)) };
+    let pusher = {
+        let queue = Arc::clone(&queue);
+        std::thread::spawn(move || queue.push(2))
+    };
     let mut taken = Vec::new();
     while taken.len() < 2 {
         queue.take_all(PATIENCE, &mut taken).unwrap();
@@ -52,7 +59,7 @@ fn an_exporter_has_one_worker() {
 
 #[test]
 fn datagrams_reach_the_queue_and_the_rest_is_counted() {
-    let bound = bind(any_port(), 1 << 16, false).unwrap();
+    let bound = bind(any_port(), with(1 << 16, false)).unwrap();
     let target = bound.address;
     let queue = Arc::new(Queue::new(3));
     let (counters, stop) = (Arc::<ReceiveCounters>::default(), Arc::new(AtomicBool::new(false)));
@@ -78,17 +85,30 @@ fn datagrams_reach_the_queue_and_the_rest_is_counted() {
 
 #[test]
 fn a_taken_port_is_named() {
-    let first = bind(any_port(), 0, false).unwrap();
-    let error = bind(first.address, 0, false).unwrap_err();
+    let first = bind(any_port(), with(0, false)).unwrap();
+    let error = bind(first.address, with(0, false)).unwrap_err();
     assert!(error.to_string().contains(&first.address.to_string()), "{error}");
-    let shared = bind(any_port(), 0, true).unwrap();
-    assert!(bind(shared.address, 0, true).is_ok());
-    assert!(bind(shared.address, 0, false).is_err());
+    let shared = bind(any_port(), with(0, true)).unwrap();
+    assert!(bind(shared.address, with(0, true)).is_ok());
+    assert!(bind(shared.address, with(0, false)).is_err());
 }
 
 #[test]
 fn a_small_receive_buffer_is_told() {
-    let bound = bind(any_port(), 1 << 34, false).unwrap();
+    let bound = bind(any_port(), with(1 << 34, false)).unwrap();
     assert!(bound.warning.is_some_and(|text| text.contains("net.core.rmem_max")));
-    assert!(bind("[::1]:0".parse().unwrap(), 4_096, false).is_ok_and(|bound| bound.warning.is_none()));
+    assert!(bind("[::1]:0".parse().unwrap(), with(4_096, false)).is_ok_and(|bound| bound.warning.is_none()));
+}
+
+#[test]
+fn an_ipv6_socket_takes_both_families_unless_told_otherwise() {
+    let both = bind("[::]:0".parse().unwrap(), with(0, false)).unwrap();
+    let sender = UdpSocket::bind(any_port()).unwrap();
+    sender.send_to(b"four", ("127.0.0.1", both.address.port())).unwrap();
+    let mut buffer = [0; 16];
+    let (length, source) = both.socket.recv_from(&mut buffer).unwrap();
+    assert_eq!((length, source.ip().to_canonical()), (4, sender.local_addr().unwrap().ip()));
+    let four = bind(any_port(), with(0, false)).unwrap();
+    let six = SocketAddr::new("::".parse().unwrap(), four.address.port());
+    assert!(bind(six, BindOptions { only_v6: true, ..with(0, false) }).is_ok());
 }

@@ -39,7 +39,8 @@ impl DemoTraffic {
         let delay = micros(detection.grace.0 + detection.query_delay.0);
         let demo = Demo::new(clock::now(), micros(detection.bucket_span.0), delay);
         let to = receivers.iter().find(|address| address.is_ipv4()).or_else(|| receivers.first());
-        let to = to.copied().ok_or_else(|| ServiceError::Setting(anyhow::anyhow!("the demo needs a netflow listener")))?;
+        let to =
+            to.copied().ok_or_else(|| ServiceError::Setting(anyhow::anyhow!("the demo needs a netflow listener")))?;
         let sender = Sender::new(&demo, to)?;
         let sink = StoreSink::new(store, settings::load_writer(config));
         Ok(Self { demo, sender, load: settings::load(config), sink })

@@ -129,7 +129,11 @@ mod tests {
     #[test]
     fn values_are_written_as_open_metrics() {
         let registry = registry(|| {
-            vec![Sample::plain(DATAGRAMS_IN, 7), Sample::of(DROPPED, "reason", "queue_full", 2.0), Sample::plain(SESSIONS_HELD, 1)]
+            vec![
+                Sample::plain(DATAGRAMS_IN, 7),
+                Sample::of(DROPPED, "reason", "queue_full", 2.0),
+                Sample::plain(SESSIONS_HELD, 1),
+            ]
         });
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();

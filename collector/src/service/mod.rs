@@ -14,8 +14,9 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use analytics::{Detector, ResultStore, SessionStore};
+use analytics::{DetectSummary, Detector, ResultStore, SessionStore};
 use dashboards::{AppState, Event, Info, JobSettings, Listener};
 use jobs::Prefix;
 use tokio::net::TcpListener;
@@ -31,6 +32,8 @@ use sink::StoreSink;
 
 /// Live events that a slow listener may lag behind.
 const EVENTS: usize = 1_024;
+/// How long requests under way, live event streams among them, may take to end.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why the product could not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +67,12 @@ pub enum ServiceError {
 ///
 /// # Errors
 /// What cannot be opened or bound; a part that failed while it ended.
-pub async fn serve(config: &Config, dir: &Path, demo: bool, stop: impl Future<Output = ()>) -> Result<(), ServiceError> {
+pub async fn serve(
+    config: &Config,
+    dir: &Path,
+    demo: bool,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServiceError> {
     let store = SessionStore::open(dir).map_err(|error| ServiceError::Store(error.into()))?;
     let _lock = lock::StoreLock::take(dir).map_err(ServiceError::Store)?;
     let prefix = Prefix::new(&config.jobs.prefix).map_err(|error| ServiceError::Setting(error.into()))?;
@@ -119,7 +127,8 @@ pub async fn serve(config: &Config, dir: &Path, demo: bool, stop: impl Future<Ou
     let detection = if config.detection.enabled {
         let detector = Detector::open(&store, settings::detection(config));
         let detector = detector.map_err(|error| ServiceError::Setting(error.into()))?;
-        let announce = move |summary: &_| announce(&events, summary);
+        let results = ResultStore::open(&store);
+        let announce = move |summary: &DetectSummary| announce(&events, &results, summary);
         Some(Detection::start(detector, config.detection.bucket_span.0, clock::now, announce)?)
     } else {
         None
@@ -136,8 +145,11 @@ pub async fn serve(config: &Config, dir: &Path, demo: bool, stop: impl Future<Ou
         Ok(())
     })
     .await?;
-    if let Err(error) = server.await.map_err(std::io::Error::other).and_then(|served| served) {
-        tracing::error!(%error, "the http server failed");
+    match tokio::time::timeout(PATIENCE, server).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::error!(%error, "the http server failed"),
+        Ok(Err(error)) => tracing::error!(%error, "the http server failed"),
+        Err(_) => tracing::debug!("open connections were cut"),
     }
     sight.let_go();
     finish(ingest).await
@@ -180,9 +192,17 @@ fn listener(address: &SocketAddr) -> Listener {
     Listener { protocol: "netflow".to_owned(), address: address.to_string() }
 }
 
-/// Tells those who listen what a run of detection found.
-fn announce(events: &broadcast::Sender<Event>, summary: &analytics::DetectSummary) {
-    for event in Event::of_run(summary) {
+/// Tells those who listen what a run of detection found in its newest bucket; what a run over history found is read,
+/// not announced.
+fn announce(events: &broadcast::Sender<Event>, results: &ResultStore, summary: &DetectSummary) {
+    let Some((_, newest)) = summary.range else { return };
+    let buckets = results.buckets(newest, newest + 1, None).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the newest results cannot be read");
+        Vec::new()
+    });
+    let records = summary.records.iter().filter(|record| record.timestamp == newest);
+    let buckets = buckets.into_iter().map(|bucket| Event::Bucket(Arc::new(bucket)));
+    for event in buckets.chain(records.map(|record| Event::Anomaly(Arc::new(record.clone())))) {
         // Nobody listening is no error.
         events.send(event).ok();
     }

@@ -2,7 +2,7 @@
 //!
 //! Must not know how these are served.
 
-use std::sync::{Arc, OnceLock, RwLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use analytics::SessionStore;
 use dashboards::{DropCount, ExporterSource, ExporterStatus, JobStatus, StatusSource};
@@ -101,7 +101,11 @@ fn of_exporters(exporters: &[ExporterStats], samples: &mut Vec<Sample>) {
         }));
         if !others.is_empty() {
             let labels = vec![("exporter", "other".to_owned()), ("domain", String::new())];
-            samples.push(Sample { metric, labels, value: others.iter().map(|exporter| value(exporter)).sum::<u64>() as f64 });
+            samples.push(Sample {
+                metric,
+                labels,
+                value: others.iter().map(|exporter| value(exporter)).sum::<u64>() as f64,
+            });
         }
     }
 }

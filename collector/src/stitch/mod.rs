@@ -7,6 +7,7 @@ mod capability;
 mod exporters;
 mod key;
 mod outcome;
+mod record;
 mod session;
 mod settings;
 mod sides;
@@ -14,20 +15,19 @@ mod tombstone;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use tracker::Micros;
-use tracker::outcome::{EndReason, Outcome, OutcomeClass};
-use tracker::record::{HostInfo, IcmpError, Origin, SessionRecord, SideTotals};
+use tracker::outcome::{EndReason, OutcomeClass};
+use tracker::record::SessionRecord;
 
 pub use capability::Capability;
 pub use exporters::ExporterQuality;
 use exporters::Exporters;
-use key::{Direction, TupleKey, is_icmp};
-use session::{Half, Session};
+use key::{Direction, TupleKey};
+use session::Session;
 pub use settings::{ServiceRule, StitchSettings};
 use tombstone::{Late, Tombstones};
 
@@ -267,7 +267,11 @@ impl Stitcher {
         let Some(session) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
         session.merge(flow, direction, exporter);
         let wait = if session.goes_on { self.active.max(self.hold) } else { self.hold };
-        session.deadline = session.deadline.max(now + wait);
+        let deadline = now + wait;
+        if deadline < session.deadline {
+            self.due.push(Reverse((deadline, slot, self.uses[slot])));
+        }
+        session.deadline = deadline;
         if self.settings.emit_certain && is_certain(session) {
             if !self.exporters.several() || self.settle == 0 {
                 self.emit(slot, EndReason::Closed, now, out);
@@ -280,11 +284,16 @@ impl Stitcher {
 
     /// Makes room: hands out the session that would be due first.
     fn evict(&mut self, now: Micros, out: &mut Vec<SessionRecord>) {
-        while let Some(Reverse((_, slot, used))) = self.due.pop() {
-            if self.due_session(slot, used).is_some() {
-                self.counters.evicted += 1;
-                self.emit(slot, EndReason::Resources, now, out);
-                return;
+        while let Some(Reverse((at, slot, used))) = self.due.pop() {
+            match self.due_session(slot, used) {
+                // It has had records since this entry was made.
+                Some(deadline) if deadline > at => self.due.push(Reverse((deadline, slot, used))),
+                Some(_) => {
+                    self.counters.evicted += 1;
+                    self.emit(slot, EndReason::Resources, now, out);
+                    return;
+                }
+                None => {}
             }
         }
     }
@@ -314,7 +323,7 @@ impl Stitcher {
         self.unlink(session.key, slot, session.next);
         self.free.push(slot);
         self.counters.emitted += 1;
-        let record = self.record(&session, reason);
+        let record = record::record(&session, reason, &self.exporters, &self.settings);
         if session.key.proto == TCP {
             let classified = record.outcome.class() != OutcomeClass::Indeterminate;
             for &exporter in &session.exporters {
@@ -323,106 +332,6 @@ impl Stitcher {
         }
         self.tombstones.bury(&session, &record, now, self.hold, self.retransmit, self.active);
         out.push(record);
-    }
-
-    fn record(&self, session: &Session, cause: EndReason) -> SessionRecord {
-        let client = sides::client_direction(session, &self.settings.services);
-        let entries = || session.exporters.iter().filter_map(|&index| self.exporters.get(index));
-        let capability = entries()
-            .map(exporters::Entry::capability)
-            .find(|capability| capability.all_flags())
-            .or_else(|| entries().map(exporters::Entry::capability).next())
-            .unwrap_or(Capability::Learning);
-        let verdict = outcome::judge(session, client, capability);
-        let (mut from, mut to) = session.key.endpoints(client);
-        let (sent, received) = (session.halves[client].as_ref(), session.halves[1 - client].as_ref());
-        let mut icmp = None;
-        if is_icmp(session.key.proto) {
-            let (kind, code) = sent.or(received).and_then(|half| half.icmp).unwrap_or((0, 0));
-            if sent.is_some() {
-                to.port = u16::from(kind) << 8 | u16::from(code);
-            }
-            from.port = 0;
-            icmp = Some(IcmpError { kind, code }).filter(|_| is_error(session.key.proto, kind));
-        }
-        let mut record = SessionRecord::new(session.key.session_id(session.first), session.first, session.key.proto, from, to);
-        record.end = session.last;
-        record.perspective = self.settings.networks.perspective(from.ip, to.ip);
-        record.outcome = verdict.outcome;
-        record.confidence = verdict.confidence;
-        record.inferred = verdict.inferred;
-        record.end_reason = end_reason(session, verdict.outcome, cause);
-        if cause == EndReason::Resources && by_absence(verdict.outcome) {
-            record.outcome = Outcome::Evicted;
-        }
-        record.sent = totals(sent);
-        record.received = totals(received);
-        record.syn_count = syn_count(sent);
-        record.icmp = icmp;
-        record.origin = Origin::Flow;
-        record.export_type = session.export_type;
-        let mut names: Vec<Arc<str>> = Vec::new();
-        for entry in entries() {
-            if !names.contains(&entry.name) {
-                names.push(Arc::clone(&entry.name));
-            }
-        }
-        if let Some(first) = names.first() {
-            record.observer = Arc::clone(first);
-        }
-        record.observers = if names.len() > 1 { names } else { Vec::new() };
-        record.domain = session.domain;
-        record.sampling = session.sampling;
-        record.vlan = session.vlan;
-        record.tunnel = session.tunnel;
-        let (input, output) = match (sent, received) {
-            (Some(half), _) => (half.input_interface, half.output_interface),
-            (None, Some(half)) => (half.output_interface, half.input_interface),
-            (None, None) => (None, None),
-        };
-        record.input_interface = input;
-        record.output_interface = output;
-        let asn = |own: Option<u32>, other: Option<u32>| HostInfo { asn: own.or(other), ..HostInfo::default() };
-        record.client_info = asn(sent.and_then(|half| half.src_as), received.and_then(|half| half.dst_as));
-        record.server_info = asn(sent.and_then(|half| half.dst_as), received.and_then(|half| half.src_as));
-        record
-    }
-}
-
-fn totals(half: Option<&Half>) -> SideTotals {
-    half.map_or_else(SideTotals::default, |half| {
-        let (packets, bytes) = half.totals();
-        SideTotals { packets, bytes, tcp_flags: half.flags }
-    })
-}
-
-fn syn_count(sent: Option<&Half>) -> u32 {
-    let Some(half) = sent else { return 0 };
-    let one = u64::from(half.has(crate::netflow::flow::flag::SYN));
-    half.syns.max(one).min(u64::from(u32::MAX)) as u32
-}
-
-fn is_error(proto: u8, kind: u8) -> bool {
-    if proto == 1 { matches!(kind, 3..=5 | 11 | 12) } else { matches!(kind, 1..=4) }
-}
-
-/// Whether the outcome rests on something that did not come, and might have with more time.
-fn by_absence(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::NoAnswer | Outcome::UdpNoReply | Outcome::IcmpNoReply | Outcome::HalfOpen)
-}
-
-fn end_reason(session: &Session, outcome: Outcome, cause: EndReason) -> EndReason {
-    if outcome == Outcome::AdminBlocked {
-        return EndReason::Blocked;
-    }
-    let ended = session.halves.iter().flatten().any(|half| half.detected)
-        || session.firewall == Some(FirewallEvent::Deleted)
-        || (session.key.proto == TCP && session.terminated());
-    match cause {
-        _ if ended => EndReason::Closed,
-        // Handed out early without an end in sight: its exporter had given up on it.
-        EndReason::Closed => EndReason::Idle,
-        cause => cause,
     }
 }
 
@@ -434,7 +343,7 @@ fn is_certain(session: &Session) -> bool {
     if session.goes_on || session.nsel {
         return false;
     }
-    if session.whole && (session.over || (session.key.proto == TCP && session.terminated())) {
+    if session.biflow_source.is_some() && (session.over || (session.key.proto == TCP && session.terminated())) {
         return true;
     }
     let (Some(low), Some(high)) = (&session.halves[0], &session.halves[1]) else { return false };

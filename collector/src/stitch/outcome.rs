@@ -88,7 +88,7 @@ fn torn_down(session: &Session, proto: u8, forward: Option<&Half>, reverse: Opti
     }
     match proto {
         // Without counters of either side nothing can be said.
-        _ if !session.whole => unclear(Outcome::Indeterminate),
+        _ if session.biflow_source.is_none() => unclear(Outcome::Indeterminate),
         TCP => verdict(Outcome::NoAnswer, Confidence::Medium),
         UDP => verdict(Outcome::UdpNoReply, Confidence::Medium),
         proto if is_icmp(proto) && forward.is_some() => verdict(Outcome::IcmpNoReply, Confidence::Medium),
@@ -106,14 +106,14 @@ fn tcp(forward: Option<&Half>, reverse: Option<&Half>, capability: Capability) -
         return probe(Outcome::ScanNull, Outcome::ScanNullRejected, r_bits);
     }
     if f_bits == 0 && r_bits == 0 {
-        return if sent.0 >= 3 && received.0 >= 3 {
-            inferred(Outcome::Open)
-        } else {
-            unclear(Outcome::Indeterminate)
-        };
+        return if sent.0 >= 3 && received.0 >= 3 { inferred(Outcome::Open) } else { unclear(Outcome::Indeterminate) };
     }
     if f_bits & SYN != 0 {
-        return if f_bits & ACK != 0 { with_handshake(f_bits, r, sent, received) } else { attempt(f_bits, r, sent, received, capability) };
+        return if f_bits & ACK != 0 {
+            with_handshake(f_bits, r, sent, received)
+        } else {
+            attempt(f_bits, r, sent, received, capability)
+        };
     }
     without_syn(f, r, sent, capability)
 }

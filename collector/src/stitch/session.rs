@@ -76,6 +76,7 @@ impl Half {
 }
 
 /// One session in the making.
+#[allow(clippy::struct_excessive_bools)] // independent facts, each named by a record
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) key: TupleKey,
@@ -95,8 +96,8 @@ pub(crate) struct Session {
     pub(crate) sampling: u32,
     /// Direction of the initiator, where the exporter says so.
     pub(crate) initiator: Option<Direction>,
-    /// A record covered both directions, used or not.
-    pub(crate) whole: bool,
+    /// A record covered both directions, used or not; the direction of its forward side.
+    pub(crate) biflow_source: Option<Direction>,
     pub(crate) firewall: Option<FirewallEvent>,
     pub(crate) firewall_reason: Option<u16>,
     pub(crate) nsel: bool,
@@ -126,7 +127,7 @@ impl Session {
             tunnel: flow.tunnel,
             sampling: flow.sampling,
             initiator: None,
-            whole: false,
+            biflow_source: None,
             firewall: None,
             firewall_reason: None,
             nsel: false,
@@ -171,7 +172,7 @@ impl Session {
         }
         self.half(flow, direction, place, &flow.forward, true);
         if let Some(reverse) = &flow.reverse {
-            self.whole = true;
+            self.biflow_source = Some(direction);
             let swapped = Place { input: place.output, output: place.input, ..place };
             if reverse.packets > 0 || reverse.bytes > 0 || reverse.flags.is_some_and(|flags| flags != 0) {
                 self.half(flow, 1 - direction, swapped, reverse, false);

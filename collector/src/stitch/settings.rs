@@ -57,7 +57,7 @@ impl Default for StitchSettings {
         Self {
             hold: Duration::from_secs(75),
             retransmit: Duration::from_secs(130),
-            active_timeout: Duration::from_secs(1_800),
+            active_timeout: Duration::from_mins(30),
             settle: Duration::from_secs(2),
             max_sessions: 1_000_000,
             emit_certain: true,

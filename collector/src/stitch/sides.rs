@@ -18,7 +18,10 @@ pub(crate) fn client_direction(session: &Session, services: &[ServiceRule]) -> D
         return direction;
     }
     let evidence = match session.key.proto {
-        TCP => by_handshake(session).or_else(|| by_time_of_syns(session)),
+        TCP => by_handshake(session)
+            .or_else(|| by_time_of_syns(session))
+            // A biflow's source should be the initiator (RFC 5103 section 5).
+            .or_else(|| session.biflow_source.map(|source| by_service(session, services).unwrap_or(source))),
         proto if is_icmp(proto) => session.icmp_requester().or_else(|| only_half(session)),
         _ => by_service(session, services).or_else(|| by_time(session)).or_else(|| only_half(session)),
     };

@@ -108,6 +108,9 @@ impl Tombstones {
             Some(Late::Record)
         } else if key.proto != TCP {
             (after <= hold && stone.outcome.is_failed()).then_some(Late::Retransmit)
+        } else if flow.nsel {
+            // Events name their session; a denial is repeated with every SYN.
+            stone.outcome.is_failed().then_some(Late::Retransmit)
         } else if flow.forward.flags.is_none_or(|flags| flags & SYN == 0) {
             Some(if stone.terminated { Late::Record } else { Late::Continuation })
         } else if stone.terminated {

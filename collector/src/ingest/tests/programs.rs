@@ -13,10 +13,8 @@ use crate::ingest::{Ingest, IngestSettings, LoadSettings, LoadSummary, Loader};
 
 /// Where the capture of known sessions is, `None` without a corpus.
 fn packets() -> Option<PathBuf> {
-    let root = std::env::var_os("HALFOPEN_CORPUS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("HALFOPEN_CORPUS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"), PathBuf::from);
     let folder = root.join("packets");
     if folder.is_dir() {
         return Some(folder);
@@ -51,7 +49,7 @@ fn exported(capture: &Path, options: &[&str]) -> Option<Vec<Vec<u8>>> {
     assert!(softflowd(capture, socket.local_addr().unwrap(), options)?);
     socket.set_nonblocking(true).unwrap();
     let mut datagrams = Vec::new();
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 65_536];
     while let Ok(length) = socket.recv(&mut buffer) {
         datagrams.push(buffer[..length].to_vec());
     }
@@ -159,14 +157,15 @@ fn sampled_records_decide_nothing() {
 #[test]
 fn nfdump_replays_the_known_sessions() {
     let Some(folder) = packets() else { return };
-    let (Some(mut nfpcapd), Some(mut nfreplay)) = (program("nfpcapd"), program("nfreplay")) else { return };
     for version in ["9", "5"] {
+        let (Some(mut nfpcapd), Some(mut nfreplay)) = (program("nfpcapd"), program("nfreplay")) else { return };
         let work = tempfile::tempdir().unwrap();
         nfpcapd.arg("-r").arg(folder.join("mix.pcap")).args(["-t", "300", "-w"]).arg(work.path());
         let made = nfpcapd.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-        let file = std::fs::read_dir(work.path()).unwrap().flatten().find(|entry| {
-            entry.file_name().to_string_lossy().starts_with("nfcapd")
-        });
+        let file = std::fs::read_dir(work.path())
+            .unwrap()
+            .flatten()
+            .find(|entry| entry.file_name().to_string_lossy().starts_with("nfcapd"));
         let (true, Some(file)) = (made.success(), file) else {
             println!("skipped: nfpcapd made no file");
             return;
@@ -176,15 +175,11 @@ fn nfdump_replays_the_known_sessions() {
         nfreplay.arg("-r").arg(file.path()).args(["-H", "127.0.0.1", "-p", &port, "-v", version]);
         nfreplay.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
         socket.set_nonblocking(true).unwrap();
-        let (mut datagrams, mut buffer) = (Vec::new(), [0; 65_536]);
+        let (mut datagrams, mut buffer) = (Vec::new(), vec![0; 65_536]);
         while let Ok(length) = socket.recv(&mut buffer) {
             datagrams.push(buffer[..length].to_vec());
         }
         let (sessions, _) = load(&datagrams);
         assert_eq!(by_client(&sessions), expected(&folder), "v{version}");
-        (nfpcapd, nfreplay) = match (program("nfpcapd"), program("nfreplay")) {
-            (Some(one), Some(two)) => (one, two),
-            _ => return,
-        };
     }
 }

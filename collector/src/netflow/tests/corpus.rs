@@ -8,10 +8,8 @@ use super::build::{decoder, source};
 use crate::netflow::DropReason;
 
 pub(super) fn corpus() -> Option<PathBuf> {
-    let root = std::env::var_os("HALFOPEN_CORPUS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("HALFOPEN_CORPUS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus"), PathBuf::from);
     let folder = root.join("netflow");
     if folder.is_dir() {
         return Some(folder);
@@ -45,10 +43,10 @@ fn every_context_yields_the_expected_number_of_records() {
     let mut wrong = Vec::new();
     for context in contexts(&folder) {
         let records = decode(&folder, &context);
-        if let Some(expected) = context["decoded_events"].as_array().and_then(|list| list.first()) {
-            if expected.as_u64() != Some(records.len() as u64) {
-                wrong.push(format!("{}: {} instead of {expected}", context["context"], records.len()));
-            }
+        if let Some(expected) = context["decoded_events"].as_array().and_then(|list| list.first())
+            && expected.as_u64() != Some(records.len() as u64)
+        {
+            wrong.push(format!("{}: {} instead of {expected}", context["context"], records.len()));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

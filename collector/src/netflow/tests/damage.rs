@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::build::{decoder, ipfix, plain, set, source, template, v9, PLAIN};
+use super::build::{PLAIN, decoder, ipfix, plain, set, source, template, v9};
 use super::corpus::{contexts, corpus, files};
 use crate::netflow::{Decoder, DecoderTotals, DropReason};
 
@@ -14,9 +14,8 @@ fn feed(decoder: &mut Decoder, bytes: &[u8]) {
 
 fn balanced(totals: &DecoderTotals) -> bool {
     let counts = &totals.sources;
-    let waiting = totals.waiting_sets
-        + counts.drops.get(DropReason::PendingExpired)
-        + counts.drops.get(DropReason::PendingFull);
+    let waiting =
+        totals.waiting_sets + counts.drops.get(DropReason::PendingExpired) + counts.drops.get(DropReason::PendingFull);
     counts.data_sets == counts.data_sets_decoded + waiting
         && counts.records == counts.flow_records + counts.options_records + counts.drops.get(DropReason::NotAFlow)
 }

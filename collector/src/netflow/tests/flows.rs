@@ -73,7 +73,8 @@ fn an_exporter_in_the_future_or_in_1970_is_put_to_the_time_of_receipt() {
 #[test]
 fn a_biflow_has_both_directions() {
     let reverse = Some(29305);
-    let flow = with(&[(1, reverse, be::<4>(60)), (2, reverse, be::<4>(1)), (6, reverse, vec![0x14]), (136, None, vec![3])]);
+    let flow =
+        with(&[(1, reverse, be::<4>(60)), (2, reverse, be::<4>(1)), (6, reverse, vec![0x14]), (136, None, vec![3])]);
     let back = flow.reverse.unwrap();
     assert_eq!((back.packets, back.bytes, back.flags), (1, 60, Some(0x14)));
     assert_eq!((flow.ended, flow.export_type), (FlowEnd::Detected, ExportType::Ipfix));
@@ -84,7 +85,7 @@ fn a_biflow_has_both_directions() {
 #[test]
 fn yaf_flags_of_first_and_other_packets() {
     let cert = Some(6871);
-    let flow = with(&[(14, cert, vec![2]), (15, cert, vec![0x18]), (14 | 0x4000, cert, vec![0x12])]);
+    let flow = with(&[(14, cert, vec![2]), (15, cert, vec![0x18]), (0x400e, cert, vec![0x12])]);
     assert_eq!((flow.forward.initial_flags, flow.forward.flags), (Some(2), Some(0x1b)));
     assert_eq!(flow.reverse.unwrap().initial_flags, Some(0x12));
 }
@@ -92,8 +93,18 @@ fn yaf_flags_of_first_and_other_packets() {
 #[test]
 fn asa_events_in_v9() {
     let fields = [
-        (8, 4, None), (12, 4, None), (7, 2, None), (11, 2, None), (4, 1, None), (40005, 1, None), (33002, 2, None),
-        (323, 8, None), (231, 4, None), (232, 4, None), (40001, 4, None), (40003, 2, None),
+        (8, 4, None),
+        (12, 4, None),
+        (7, 2, None),
+        (11, 2, None),
+        (4, 1, None),
+        (40005, 1, None),
+        (33002, 2, None),
+        (323, 8, None),
+        (231, 4, None),
+        (232, 4, None),
+        (40001, 4, None),
+        (40003, 2, None),
     ];
     let mut record = vec![10, 0, 0, 1, 10, 0, 0, 2, 0x9c, 0x40, 1, 0xbb, 6, 3, 3, 0xe9];
     record.extend((u64::from(EXPORTED) * 1000 - 500).to_be_bytes());
@@ -149,7 +160,7 @@ fn v5(count: u16, sampling: u16) -> Vec<u8> {
 
 #[test]
 fn v5_and_its_sampling() {
-    let found = flows(&mut decoder(), &v5(30, 0x4000 | 100));
+    let found = flows(&mut decoder(), &v5(30, 0x4064));
     let flow = &found[29];
     assert_eq!((flow.start - NOW, flow.end - NOW), (-3 * SECOND, -SECOND));
     assert_eq!((flow.forward.packets, flow.forward.bytes, flow.forward.flags), (5, 500, Some(0x1b)));

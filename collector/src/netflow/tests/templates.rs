@@ -189,3 +189,25 @@ fn lost_data_shows_in_the_sequence() {
     flows(&mut decoder, &data(10, 20));
     assert_eq!(lost(&decoder), 0);
 }
+
+#[test]
+fn all_templates_together_are_bounded() {
+    let mut decoder = Decoder::new(DecoderSettings { max_fields_total: 20, ..DecoderSettings::default() });
+    for domain in 0..3 {
+        flows(&mut decoder, &ipfix_numbered(domain, 0, &[set(2, &template(256, PLAIN))]));
+    }
+    assert_eq!(decoder.totals().drops.get(DropReason::TemplateLimit), 1);
+    // A withdrawn template makes room.
+    flows(&mut decoder, &ipfix_numbered(0, 0, &[set(2, &[1, 0, 0, 0])]));
+    flows(&mut decoder, &ipfix_numbered(2, 0, &[set(2, &template(256, PLAIN))]));
+    assert_eq!(decoder.totals().drops.get(DropReason::TemplateLimit), 1);
+}
+
+#[test]
+fn the_clock_skew_is_what_the_exporter_says() {
+    let mut decoder = decoder();
+    let mut out = Vec::new();
+    let export = i64::from(EXPORTED) * 1_000_000;
+    decoder.decode(source(), export - 86_400_000_000 * 3, &ipfix(&[]), &mut out);
+    assert_eq!(decoder.sources().next().unwrap().clock_skew, Some(86_400_000_000 * 3));
+}

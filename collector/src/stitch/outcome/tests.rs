@@ -111,7 +111,9 @@ fn probes_need_an_exporter_that_shows_all_flags() {
     for (flags, silent, rejected) in probes {
         assert_eq!(outcome(&[tcp(flags).traffic(1, 40)]), silent);
         assert_eq!(outcome(&pair((flags, 1, 40), ("RA", 1, 40))), rejected);
-        assert!(judge_as(Capability::FirstPacket, &[tcp(flags).traffic(1, 40)]).outcome.class() != OutcomeClass::Failed);
+        assert!(
+            judge_as(Capability::FirstPacket, &[tcp(flags).traffic(1, 40)]).outcome.class() != OutcomeClass::Failed
+        );
     }
     assert_eq!(outcome(&pair(("A", 1, 40), ("R", 1, 40))), Outcome::ScanAckRejected);
     assert_eq!(outcome(&pair(("FA", 1, 40), ("R", 1, 40))), Outcome::ScanMaimonRejected);

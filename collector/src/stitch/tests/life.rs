@@ -128,3 +128,45 @@ fn exporters_are_told_apart_by_quality() {
     let found: Vec<_> = stitcher.exporters().iter().map(|q| (q.capability.as_str(), q.coverage())).collect();
     assert_eq!(found, [("full_or", Some(0.0)), ("absent", Some(0.0)), ("first_packet", Some(1.0))]);
 }
+
+#[test]
+fn the_session_that_waited_longest_makes_room() {
+    let mut stitcher = Stitcher::new(StitchSettings { max_sessions: 2, ..StitchSettings::default() });
+    let mut out = Vec::new();
+    stitcher.on_flow(&tcp("SAP").traffic(5, 500).port(1), NOW, &mut out);
+    stitcher.on_flow(&tcp("S").port(2), NOW + S, &mut out);
+    // The older session is still alive.
+    stitcher.on_flow(&tcp("AP").traffic(5, 500).port(1).at(2 * S, 0), NOW + 2 * S, &mut out);
+    stitcher.on_flow(&tcp("S").port(3), NOW + 3 * S, &mut out);
+    assert_eq!(out.iter().map(|session| session.client.port).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn the_last_of_several_parts_ends_the_long_wait() {
+    let mut stitcher = live();
+    feed(&mut stitcher, &tcp("SAP").traffic(9, 900).because(FlowEnd::Active), NOW);
+    assert!(expire(&mut stitcher, NOW + 1_000 * S).is_empty());
+    let last = tcp("AP").traffic(9, 900).at(60 * S, 0).because(FlowEnd::Idle);
+    feed(&mut stitcher, &last, NOW + 1_000 * S);
+    assert_eq!(expire(&mut stitcher, NOW + 1_075 * S).len(), 1);
+}
+
+#[test]
+fn a_firewall_may_use_a_port_again() {
+    let mut stitcher = live();
+    assert_eq!(feed(&mut stitcher, &asa(2, 0, 500, 900), NOW).len(), 1);
+    assert_eq!(feed(&mut stitcher, &asa(2, 0, 500, 900).at(5 * S, S), NOW + 7 * S).len(), 1);
+    // A denial repeated with every SYN is one.
+    assert_eq!(feed(&mut stitcher, &asa(3, 1001, 0, 0).port(7), NOW).len(), 1);
+    assert_eq!(feed(&mut stitcher, &asa(3, 1001, 0, 0).port(7).at(3 * S, 0), NOW + 3 * S).len(), 0);
+}
+
+#[test]
+fn a_biflows_source_is_the_client_where_nothing_else_tells() {
+    let mut flow = tcp("SAPF").traffic(5, 500).because(FlowEnd::Detected);
+    (flow.src.port, flow.dst.port) = (50_001, 50_002);
+    std::mem::swap(&mut flow.src.ip, &mut flow.dst.ip);
+    flow.reverse = Some(Traffic { packets: 4, bytes: 400, flags: Some(bits("SAPF")), initial_flags: None });
+    let session = &feed(&mut live(), &flow, NOW)[0];
+    assert_eq!((session.client.port, session.outcome), (50_001, Outcome::Closed));
+}

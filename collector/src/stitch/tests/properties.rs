@@ -13,16 +13,22 @@ fn record() -> impl Strategy<Value = FlowRecord> {
         (0_u16..3, any::<bool>(), 0_i64..400, 0_i64..100, proptest::sample::select(reasons.to_vec())),
         (0_u8..3, 0_u16..3, proptest::sample::select(vec![6_u8, 17, 1, 47]), 1_u32..3),
     )
-        .prop_map(|((flags, packets, bytes, reverse), (port, swap, start, length, reason), (exporter, vlan, proto, sampling))| {
-            let mut flow = tcp("").traffic(packets, bytes).port(40_000 + port).because(reason);
-            flow.forward.flags = (flags < 60).then_some(flags);
-            flow.reverse = reverse.map(|flags| Traffic { packets, bytes, flags: Some(flags), initial_flags: None });
-            flow.vlan = (vlan > 0).then_some(vlan);
-            (flow.proto, flow.sampling) = (proto, sampling);
-            flow.icmp = (proto == 1).then_some((8, 0));
-            let flow = if swap { flow.answer() } else { flow };
-            flow.from(&format!("192.0.2.{}", exporter + 1)).at(start * S, length * S)
-        })
+        .prop_map(
+            |(
+                (flags, packets, bytes, reverse),
+                (port, swap, start, length, reason),
+                (exporter, vlan, proto, sampling),
+            )| {
+                let mut flow = tcp("").traffic(packets, bytes).port(40_000 + port).because(reason);
+                flow.forward.flags = (flags < 60).then_some(flags);
+                flow.reverse = reverse.map(|flags| Traffic { packets, bytes, flags: Some(flags), initial_flags: None });
+                flow.vlan = (vlan > 0).then_some(vlan);
+                (flow.proto, flow.sampling) = (proto, sampling);
+                flow.icmp = (proto == 1).then_some((8, 0));
+                let flow = if swap { flow.answer() } else { flow };
+                flow.from(&format!("192.0.2.{}", exporter + 1)).at(start * S, length * S)
+            },
+        )
 }
 
 proptest! {
