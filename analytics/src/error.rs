@@ -72,9 +72,4 @@ impl StoreError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }
     }
-
-    /// Wraps a Parquet error with what was attempted and where.
-    pub(crate) fn parquet(action: &'static str, path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> Self {
-        move |source| Self::Parquet { action, path: path.to_owned(), source }
-    }
 }

@@ -6,11 +6,14 @@ mod buckets;
 mod detect;
 mod error;
 mod key;
+mod model;
 mod query;
 mod results;
 mod store;
+#[cfg(test)]
+mod testing;
 
-pub use detect::{DetectSettings, DetectSummary, JobState, JobStatus, Progress, Silent};
+pub use detect::{DetectSettings, DetectSummary, Detector, JobState, JobStatus, Progress, Silent};
 pub use error::{Result, StoreError};
 pub use key::{LEVELS, level_from, level_name, series_label};
 pub use query::QueryEngine;

@@ -127,12 +127,10 @@ impl CountStore {
         Ok(found)
     }
 
-    /// First counted bucket's start and last one's end (s).
-    pub fn range(&self) -> Option<(i64, i64)> {
+    /// Start (s) and mark of every counted bucket, ascending.
+    pub fn counted(&self) -> Vec<(i64, u64)> {
         let current = self.segments.current();
-        let mut starts = current.keys().filter(|id| id.span == self.span).map(|id| id.start);
-        let first = starts.next()?;
-        Some((first, starts.next_back().unwrap_or(first) + i64::from(self.span)))
+        current.iter().filter(|(id, _)| id.span == self.span).map(|(id, (_, mark))| (id.start, *mark)).collect()
     }
 
     /// Merges the segments of whole days before `before` (days since the epoch) and removes what they replace.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, FixedSizeListArray, Int64Builder, StringBuilder,
-    UInt16Builder, UInt64Array, UInt64Builder,
+    ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, FixedSizeListArray, Int64Builder, StringBuilder, UInt16Builder,
+    UInt64Array, UInt64Builder,
 };
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt16Type, UInt64Type};
 use arrow::record_batch::RecordBatch;

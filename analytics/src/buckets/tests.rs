@@ -1,1 +1,126 @@
-//! Bucket counts.
+//! Bucket counts: the SQL's answers, late files, pooling.
+
+use std::fmt::Write as _;
+
+use jobs::Level;
+use tracker::{EndReason, Outcome, Perspective, SessionRecord};
+
+use super::count::Limits;
+use super::counts::{BucketCounts, TCP_FAILURES};
+use super::dataset::CountStore;
+use super::stored;
+use crate::key::series_label;
+use crate::testing::{SECOND, T0, put, session, store, wait};
+
+const LIMITS: Limits = Limits { series: 50, quiet: 5 };
+const START: i64 = T0 / SECOND;
+
+fn update(counts: &mut CountStore, sealed: i64) -> Vec<i64> {
+    wait(counts.update(sealed, &mut |_, _| {})).unwrap()
+}
+
+fn shown(counts: &BucketCounts) -> String {
+    let mut text = String::new();
+    for (perspective, counts) in &counts.perspectives {
+        writeln!(text, "{perspective}: observers {:?}", counts.observers).unwrap();
+        for (key, tally) in &counts.series {
+            let outcomes: Vec<String> = TCP_FAILURES
+                .iter()
+                .zip(tally.outcomes)
+                .filter(|(_, n)| *n > 0)
+                .map(|(o, n)| format!("{o} {n}"))
+                .collect();
+            let line = format!(
+                "{} of {} failed, {} clients, {} servers, {} ports: {}",
+                tally.failed,
+                tally.attempts,
+                tally.clients,
+                tally.servers,
+                tally.ports,
+                outcomes.join(", ")
+            );
+            writeln!(text, "  {}: {line}", series_label(key)).unwrap();
+        }
+        for (level, pool) in &counts.pools {
+            writeln!(text, "  pooled {level:?}: {pool:?}").unwrap();
+        }
+    }
+    text
+}
+
+fn small_world() -> Vec<SessionRecord> {
+    let mut records = vec![
+        session(1, T0 + SECOND, "10.0.0.1", "10.0.0.9", 443, Outcome::Refused),
+        session(2, T0 + 2 * SECOND, "10.0.0.1", "10.0.0.9", 443, Outcome::NoAnswer),
+        session(3, T0 + 3 * SECOND, "10.0.0.2", "10.0.0.9", 443, Outcome::Closed),
+        session(4, T0 + 4 * SECOND, "10.0.0.2", "10.0.0.9", 22, Outcome::Refused),
+        session(5, T0 + 5 * SECOND, "8.8.8.8", "10.0.0.9", 443, Outcome::HalfOpen),
+        // None of these counts: a probe, one without a known end, UDP, an interim record, a link-local client.
+        session(6, T0 + 6 * SECOND, "10.0.0.3", "10.0.0.9", 443, Outcome::ScanFin),
+        session(7, T0 + 6 * SECOND, "10.0.0.3", "10.0.0.9", 443, Outcome::Midstream),
+        session(8, T0 + 6 * SECOND, "10.0.0.3", "10.0.0.9", 53, Outcome::UdpNoReply),
+        session(9, T0 + 6 * SECOND, "10.0.0.3", "10.0.0.9", 443, Outcome::Open),
+        session(10, T0 + 6 * SECOND, "169.254.0.3", "10.0.0.9", 443, Outcome::Refused),
+        session(11, T0 + 6 * SECOND, "fe80::3", "fd00::9", 443, Outcome::Refused),
+    ];
+    records[7].proto = 17;
+    records[8].end_reason = EndReason::Active;
+    records
+}
+
+#[test]
+fn bucket_sql() {
+    let (_folder, store) = store();
+    put(&store, "a", &small_world());
+    let mut counts = CountStore::open(&store, 900, LIMITS).unwrap();
+    assert_eq!(update(&mut counts, START + 900), [START]);
+    let read = counts.read(START, START + 900).unwrap();
+    insta::assert_snapshot!(shown(&read[&START]));
+    let batch = stored::to_batch([(START, read[&START].as_ref())]).unwrap();
+    let mut back = std::collections::BTreeMap::new();
+    stored::from_batch(&batch, &mut back).unwrap();
+    assert_eq!(back[&START], *read[&START]);
+}
+
+#[test]
+fn only_sealed_new_and_changed_buckets_are_counted() {
+    let (_folder, store) = store();
+    let at = |bucket: i64, id| session(id, T0 + bucket * 60 * SECOND, "10.0.0.1", "10.0.0.9", 443, Outcome::Refused);
+    put(&store, "a", &[at(0, 1), at(1, 2), at(5, 3)]);
+    let mut counts = CountStore::open(&store, 60, LIMITS).unwrap();
+    assert_eq!(update(&mut counts, START + 120), [START, START + 60]);
+    assert_eq!(update(&mut counts, START + 120), [0; 0]);
+    put(&store, "late", &[at(1, 4)]);
+    let mut reopened = CountStore::open(&store, 60, LIMITS).unwrap();
+    assert_eq!(update(&mut reopened, START + 600), [START + 60, START + 120, START + 180, START + 240, START + 300]);
+    let read = reopened.read(START, START + 600).unwrap();
+    let failed =
+        |start| read.get(&start).map(|c| c.perspectives[&Perspective::Private].total(Perspective::Private).failed);
+    assert_eq!(
+        [failed(START), failed(START + 60), failed(START + 120), failed(START + 300)],
+        [Some(1), Some(2), None, Some(1)]
+    );
+    reopened.compact(START / 86_400 + 1).unwrap();
+    assert_eq!(reopened.read(START, START + 600).unwrap(), read);
+    assert_eq!(update(&mut reopened, START + 600), [0; 0]);
+}
+
+#[test]
+fn a_port_scan_is_pooled_and_nothing_is_lost() {
+    let (_folder, store) = store();
+    let mut records: Vec<_> = (1..=5_000)
+        .map(|port| session(u64::from(port), T0 + SECOND, "8.8.8.8", "10.0.0.9", port, Outcome::Refused))
+        .collect();
+    records.extend((0..9).map(|n| session(n, T0 + SECOND, "10.0.0.1", "10.0.0.8", 443, Outcome::Refused)));
+    put(&store, "scan", &records);
+    let mut counts = CountStore::open(&store, 900, LIMITS).unwrap();
+    update(&mut counts, START + 900);
+    let read = counts.read(START, START + 900).unwrap();
+    let inbound = &read[&START].perspectives[&Perspective::Inbound];
+    let of_level = |level| inbound.series.iter().filter(move |(key, _)| key.level == level);
+    assert_eq!(of_level(Level::ServerPort).count(), 50);
+    let pool = inbound.pools[&Level::ServerPort];
+    assert_eq!((pool.members, pool.tally.failed, pool.highest), (4_950, 4_950, 1));
+    let server = of_level(Level::Server).next().unwrap().1;
+    assert_eq!((server.failed, server.ports, server.clients), (5_000, 5_000, 1));
+}

@@ -23,6 +23,14 @@ const LEVEL_LIFE: (f64, f64) = (0.5, 14.0);
 const LEVEL_EVENTS: f64 = 60.0;
 /// Half-life of the slow level, days.
 const SLOW_LIFE: f64 = 6.0;
+/// Failures per bucket expected of a series never seen before, and the events that this is worth.
+const NEWCOMER_RATE: f64 = 0.1;
+const NEWCOMER_EVENTS: f64 = 0.3;
+/// Weights of a new bucket in the windows: about three buckets, two hours and six hours of quarter hours.
+const STEPS: [f64; 3] = [0.35, 0.12, 0.04];
+/// What the looks cost: the single bucket has two thirds of the error, the windows, which see much the same, the rest.
+const LOOK_SINGLE: f64 = 1.5;
+const LOOK_MULTI: f64 = 6.0;
 /// A bucket beyond this on one side speaks for a level shift.
 const SHIFT_P: f64 = 0.02;
 
@@ -46,6 +54,8 @@ pub struct Scored {
     pub single: f64,
     /// Calibrated surprise of the recent buckets together.
     pub multi: f64,
+    /// Calibrated surprise of the last few buckets, for joint tests over series.
+    pub short: f64,
     /// Surprise of both, paid for the looks.
     pub surprise: f64,
     /// 0-100.
@@ -56,6 +66,16 @@ pub struct Scored {
     pub length: u32,
     /// The series has been watched long enough to be scored.
     pub ready: bool,
+    dispersion: f64,
+    raw: f64,
+}
+
+impl Scored {
+    /// Share of the bucket's surprise that goes away with these sessions, 0-1.
+    pub fn share_of_surprise(&self, failed: f64, without: f64) -> f64 {
+        let rest = -ln_upper((failed - without).max(0.0), self.expected.typical, self.dispersion);
+        if self.raw > 0.0 { ((self.raw - rest) / self.raw).clamp(0.0, 1.0) } else { 0.0 }
+    }
 }
 
 /// The model of one series.
@@ -90,8 +110,22 @@ impl crate::model::persist::Persist for (f64, f64) {
 }
 
 persist!(Baseline {
-    buckets, days, events, level, slow, recent, dispersion, shift, odds, tail, windows, profile, until_fit, run,
-    alarmed, quiet_days,
+    buckets,
+    days,
+    events,
+    level,
+    slow,
+    recent,
+    dispersion,
+    shift,
+    odds,
+    tail,
+    windows,
+    profile,
+    until_fit,
+    run,
+    alarmed,
+    quiet_days,
 });
 
 /// The distribution that a bucket is held against.
@@ -131,16 +165,15 @@ impl Baseline {
     }
 
     /// A series that first shows after `buckets` buckets of `days` days each in which it had nothing.
-    pub fn silent(buckets: f64, days: f64) -> Self {
-        let mut silent = Self::new();
-        // No more than the level would remember.
-        let remembered = buckets.min(2.0 * LEVEL_LIFE.1 / days.max(1e-9));
-        silent.buckets = buckets;
-        silent.days = buckets * days;
-        for level in [&mut silent.level, &mut silent.slow] {
-            level.learn(1.0, 0.0, remembered, 1.0);
-        }
-        silent
+    ///
+    /// New series show all the time, most of them with one failure: silence before the first sight says little.
+    pub fn newcomer(buckets: f64, days: f64) -> Self {
+        let mut newcomer = Self::new();
+        newcomer.buckets = buckets;
+        newcomer.days = buckets * days;
+        newcomer.level.adopt(NEWCOMER_RATE, NEWCOMER_EVENTS);
+        newcomer.slow.adopt(NEWCOMER_RATE, NEWCOMER_EVENTS);
+        newcomer
     }
 
     /// Events so far.
@@ -193,8 +226,9 @@ impl Baseline {
     }
 
     /// The bucket is missing: nothing is learnt but that time went by.
-    pub fn skip(&mut self, moment: &Moment) {
-        self.days += moment.days;
+    pub fn skip(&mut self, days: f64) {
+        self.days += days;
+        self.quiet_days += days;
         self.run = 0;
     }
 
@@ -209,38 +243,52 @@ impl Baseline {
         let high = (-raw).exp();
         // Half of the count's own mass on either side, so that sparse series have no bias.
         let middle = 0.5 * (high + (1.0 - below).max(0.0));
-        let z = normal_score(middle.max(1e-12));
-        let multi = self.windowed(z, single, ready);
-        let looks = 3.0_f64.ln();
-        let surprise = if ready { (single.max(multi) - looks * f64::from(u8::from(multi > 0.0))).max(0.0) } else { 0.0 };
+        // Where the past knows such counts better than the model does, they weigh less in the windows too.
+        let z = normal_score(middle.max(1e-12).max(if raw > single { (-single).exp() } else { 0.0 }));
+        let (multi, trend, short) = self.windowed(z, single, ready);
+        let surprise = if ready { (single - LOOK_SINGLE.ln()).max(multi - LOOK_MULTI.ln()).max(0.0) } else { 0.0 };
         let score = score_of(surprise, seen.failed - belief.mean);
         self.run = if score >= 3.0 { self.run + 1 } else { 0 };
         self.alarmed = if score >= 50.0 { 12 } else { self.alarmed.saturating_sub(1) };
-        self.learn(moment, seen, &belief, raw, below);
+        self.learn(moment, seen, &belief, raw, below, trend);
         let high_variance = belief.dispersion > 1.0 && raw - single > 2.0;
-        Scored { expected, single, multi, surprise, score, high_variance, length: self.run.max(1), ready }
+        Scored {
+            expected,
+            single,
+            multi,
+            short,
+            surprise,
+            score,
+            high_variance,
+            length: self.run.max(1),
+            ready,
+            dispersion: belief.dispersion,
+            raw,
+        }
     }
 
     /// Surprise of the recent buckets together; nothing where this bucket does not belong to the rise.
-    fn windowed(&mut self, z: f64, single: f64, learn: bool) -> f64 {
+    /// Also how far the middle window lies above its usual, in standard deviations, and the shortest one's surprise.
+    fn windowed(&mut self, z: f64, single: f64, learn: bool) -> (f64, f64, f64) {
         if self.windows.is_empty() {
             if self.events < 5.0 {
-                return 0.0;
+                return (0.0, 0.0, 0.0);
             }
-            self.windows = vec![Window::new(0.12), Window::new(0.04)];
+            self.windows = STEPS.map(Window::new).to_vec();
         }
         let over = self.alarmed > 0 && z < 1.0;
-        let mut most = 0.0_f64;
-        for window in &mut self.windows {
+        let mut surprises = [0.0; STEPS.len()];
+        for (window, surprise) in self.windows.iter_mut().zip(&mut surprises) {
             if over {
                 window.relax();
             }
-            most = most.max(window.observe(z, learn));
+            *surprise = window.observe(z, learn);
         }
-        if z < 0.5 && single < 3.0 { 0.0 } else { most }
+        let most = surprises.into_iter().fold(0.0, f64::max);
+        (if z < 0.5 && single < 3.0 { 0.0 } else { most }, self.windows[1].standard(), surprises[0])
     }
 
-    fn learn(&mut self, moment: &Moment, seen: &Observation, belief: &Belief, raw: f64, below: f64) {
+    fn learn(&mut self, moment: &Moment, seen: &Observation, belief: &Belief, raw: f64, below: f64, trend: f64) {
         let days = moment.days;
         let keep = |life: f64| 0.5_f64.powf(days / life);
         self.buckets += 1.0;
@@ -250,7 +298,8 @@ impl Baseline {
         let shape = self.shape(moment) * seen.coverage;
         let young = self.buckets < LEARNING_BUCKETS;
         let (up, down) = if young { (1.0, 1.0) } else { (robust(raw), robust(-below.max(1e-300).ln())) };
-        let weight = up.min(down);
+        // A rise that several buckets share teaches little until it lasts long enough to be a shift.
+        let weight = up.min(down) * 0.1_f64.powf(((trend - 2.5) / 2.0).clamp(0.0, 1.0));
         self.learn_dispersion(seen, belief, days);
         let rate = (belief.mean / days.max(1e-9)).max(1e-6);
         let life = (LEVEL_EVENTS / rate).clamp(LEVEL_LIFE.0, LEVEL_LIFE.1);
@@ -268,6 +317,10 @@ impl Baseline {
     }
 
     fn learn_dispersion(&mut self, seen: &Observation, belief: &Belief, days: f64) {
+        if self.shift.0.max(self.shift.1) > 0.25 {
+            // Off for long: the level is wrong, not the spread.
+            return;
+        }
         let (mean, keep) = (belief.mean, 0.5_f64.powf(days / DISPERSION_LIFE));
         let variance = mean + self.dispersion() * mean * mean;
         let square = (seen.failed - mean).powi(2).min(9.0 * variance);
@@ -278,7 +331,9 @@ impl Baseline {
 
     /// Over half of the last day beyond the usual on one side: the level is another one now.
     fn learn_shift(&mut self, raw: f64, below: f64, days: f64) {
-        let side = |flag: bool, mean: &mut f64, length: f64| *mean += (days / length).min(1.0) * (f64::from(u8::from(flag)) - *mean);
+        let side = |flag: bool, mean: &mut f64, length: f64| {
+            *mean += (days / length).min(1.0) * (f64::from(u8::from(flag)) - *mean)
+        };
         side(raw > -SHIFT_P.ln(), &mut self.shift.0, 0.7);
         side(below < SHIFT_P, &mut self.shift.1, 0.18);
         if self.shift.0 > 0.5 {

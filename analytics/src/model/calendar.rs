@@ -46,10 +46,4 @@ impl Calendar {
             day: i64::from(local.num_days_from_ce()),
         }
     }
-
-    /// Name of a bucket's local weekday and hour, such as `Tuesday 14:00`.
-    pub fn name(&self, start: i64) -> String {
-        let local = DateTime::from_timestamp(start, 0).unwrap_or_default().with_timezone(&self.zone);
-        local.format("%A %H:%M").to_string()
-    }
 }

@@ -11,20 +11,46 @@ use crate::model::tail::Calibration;
 const LOOKS: usize = 12;
 /// Most series of one group (the ports of a server) that are looked at together.
 const GROUP_LOOKS: usize = 6;
+/// No single series speaks louder than this (1 in 10,000): what one series shows is its own record.
+const ONE_VOICE: f64 = 9.210_34;
+/// Joint surprises beyond this are incidents and teach nothing of the usual, unless they go on.
+const INCIDENT: f64 = 9.210_34;
+const LONGEST_INCIDENT: u64 = 96;
 
-/// Past of the joint surprise of a perspective's buckets.
+/// Past of the joint surprises of a perspective's buckets.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Crowd {
-    tail: Calibration,
-    seen: u64,
+    single: Joint,
+    short: Joint,
 }
 
-persist!(Crowd { tail, seen });
+persist!(Crowd { single, short });
 
 impl Crowd {
-    /// Joint surprise `-ln p` of the series of one bucket. `groups` holds the surprises of the series by group, such
-    /// as the ports of one server; a series belongs to one group.
-    pub fn observe(&mut self, groups: &[Vec<f64>]) -> f64 {
+    /// Joint surprise `-ln p` of the series of one bucket. `groups` holds, by group such as the ports of one server,
+    /// each series' surprise of the bucket alone and of the last few buckets; a series belongs to one group.
+    pub fn observe(&mut self, groups: &[Vec<(f64, f64)>]) -> f64 {
+        let pick = |which: fn(&(f64, f64)) -> f64| -> Vec<Vec<f64>> {
+            groups.iter().map(|group| group.iter().map(which).collect()).collect()
+        };
+        let single = self.single.observe(&pick(|pair| pair.0));
+        let short = self.short.observe(&pick(|pair| pair.1));
+        (single.max(short) - std::f64::consts::LN_2).max(0.0)
+    }
+}
+
+/// Past of one joint surprise.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Joint {
+    tail: Calibration,
+    unusual: u64,
+}
+
+persist!(Joint { tail, unusual });
+
+impl Joint {
+    fn observe(&mut self, groups: &[Vec<f64>]) -> f64 {
+        let groups: Vec<Vec<f64>> = groups.iter().map(|g| g.iter().map(|x| x.min(ONE_VOICE)).collect()).collect();
         let mut all: Vec<f64> = groups.iter().flatten().copied().collect();
         let together = joint(&mut all, LOOKS);
         let several = groups.iter().filter(|group| group.len() > 1).count().max(1) as f64;
@@ -35,9 +61,11 @@ impl Crowd {
             .fold(0.0, f64::max);
         // Two looks: everything, and group by group.
         let raw = (together.max(within) - std::f64::consts::LN_2).max(0.0);
-        self.seen += 1;
         let surprise = self.tail.apply(raw);
-        self.tail.learn(raw);
+        self.unusual = if surprise > INCIDENT { self.unusual + 1 } else { 0 };
+        if self.unusual == 0 || self.unusual > LONGEST_INCIDENT {
+            self.tail.learn(raw);
+        }
         surprise
     }
 }

@@ -161,12 +161,12 @@ impl Profile {
     fn recurring(&self, smooth: &[f64], dispersion: f64) -> Vec<u16> {
         let medians: Vec<Option<(f64, f64)>> = (0..DAY_SLOTS).map(|of_day| self.median(of_day, smooth)).collect();
         let excess = |of_day: usize| {
-            medians[of_day].map_or(f64::NEG_INFINITY, |(median, fit)| {
-                (median - fit) / (fit + dispersion * fit * fit + 1.0).sqrt()
-            })
+            medians[of_day]
+                .map_or(f64::NEG_INFINITY, |(median, fit)| (median - fit) / (fit + dispersion * fit * fit + 1.0).sqrt())
         };
         let stands_out = |of_day: usize, factor: f64, sigmas: f64| {
-            medians[of_day].is_some_and(|(median, fit)| median >= 2.0 && median > factor * fit) && excess(of_day) > sigmas
+            medians[of_day].is_some_and(|(median, fit)| median >= 2.0 && median > factor * fit)
+                && excess(of_day) > sigmas
         };
         let peaks: Vec<bool> = (0..DAY_SLOTS).map(|slot| stands_out(slot, 1.6, 1.5)).collect();
         let near = |slot: usize| peaks[(slot + 1) % DAY_SLOTS] || peaks[(slot + DAY_SLOTS - 1) % DAY_SLOTS];

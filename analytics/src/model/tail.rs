@@ -24,7 +24,13 @@ pub fn ln_upper(y: f64, mean: f64, dispersion: f64) -> f64 {
         let size = 1.0 / dispersion;
         beta_reg(y, size, mean / (mean + size))
     };
-    if p > DIGITS_END && p <= 1.0 { p.ln() } else if y > mean { leading_term(y, mean, dispersion) } else { 0.0 }
+    if p > DIGITS_END && p <= 1.0 {
+        p.ln()
+    } else if y > mean {
+        leading_term(y, mean, dispersion)
+    } else {
+        0.0
+    }
 }
 
 /// P(Y <= y).
@@ -86,8 +92,9 @@ pub fn normal_score(p: f64) -> f64 {
 const ABOVE: f64 = 0.02;
 /// How much past, in peaks, the model's own claim is worth.
 const PRIOR_PEAKS: f64 = 12.0;
-/// One peak counts for no more than this, so that an incident does not blind the series.
-const PEAK_CAP: f64 = 8.0;
+/// A peak counts for no more than the third largest known one, within these bounds: a rare incident does not blind the
+/// series, and bursts that come again and again are its usual.
+const PEAK_CAP: (f64, f64) = (4.0, 20.0);
 /// Buckets below the threshold that end a cluster of peaks.
 const CLUSTER_GAP: u32 = 4;
 /// Peaks (in buckets) that half of the past is forgotten after.
@@ -101,11 +108,12 @@ pub struct Calibration {
     peaks: f64,
     excess: f64,
     squares: f64,
+    largest: [f64; 3],
     cluster: f64,
     quiet: u32,
 }
 
-persist!(Calibration { threshold, buckets, peaks, excess, squares, cluster, quiet });
+persist!(Calibration { threshold, buckets, peaks, excess, squares, largest, cluster, quiet });
 
 impl Default for Calibration {
     fn default() -> Self {
@@ -115,6 +123,7 @@ impl Default for Calibration {
             peaks: 0.0,
             excess: 0.0,
             squares: 0.0,
+            largest: [0.0; 3],
             cluster: 0.0,
             quiet: CLUSTER_GAP,
         }
@@ -132,7 +141,8 @@ impl Calibration {
         let beyond = x - self.threshold;
         let mean = (PRIOR_PEAKS + self.excess) / (PRIOR_PEAKS + self.peaks);
         let shape = self.shape(mean);
-        let tail = if shape < 1e-3 { beyond / mean } else { (1.0 + shape * beyond / (mean * (1.0 - shape))).ln() / shape };
+        let tail =
+            if shape < 1e-3 { beyond / mean } else { (1.0 + shape * beyond / (mean * (1.0 - shape))).ln() / shape };
         x.min(nominal + tail)
     }
 
@@ -156,17 +166,28 @@ impl Calibration {
         let pull = if above { 1.0 - ABOVE } else { -ABOVE };
         let floor = -ABOVE.ln();
         if above {
-            self.cluster = self.cluster.max((x - self.threshold).min(PEAK_CAP));
+            self.cluster = self.cluster.max(x - self.threshold);
             self.quiet = 0;
         } else if self.quiet < CLUSTER_GAP {
             self.quiet += 1;
             if self.quiet == CLUSTER_GAP {
-                self.peaks += 1.0;
-                self.excess += self.cluster;
-                self.squares += self.cluster * self.cluster;
-                self.cluster = 0.0;
+                self.peak();
             }
         }
         self.threshold = (self.threshold + step * pull).clamp(floor, floor + 8.0);
+    }
+
+    /// A cluster is over: its highest peak counts.
+    fn peak(&mut self) {
+        let excess = self.cluster.min(self.largest[2].clamp(PEAK_CAP.0, PEAK_CAP.1));
+        self.peaks += 1.0;
+        self.excess += excess;
+        self.squares += excess * excess;
+        for known in &mut self.largest {
+            if self.cluster > *known {
+                std::mem::swap(&mut self.cluster, known);
+            }
+        }
+        self.cluster = 0.0;
     }
 }

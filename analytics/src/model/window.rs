@@ -4,7 +4,9 @@ use crate::model::persist::persist;
 use crate::model::tail::{Calibration, ln_normal_upper};
 
 /// z-scores count for no more than this, either way.
-const CLIP: f64 = 4.0;
+const CLIP: f64 = 3.0;
+/// The mean falls no lower than so many of its nominal deviations.
+const LOWEST: f64 = 1.0;
 /// Share of the spread that a new bucket brings: about ten days of quarter hours.
 const SPREAD_STEP: f64 = 1.0 / 960.0;
 
@@ -30,19 +32,29 @@ impl Window {
     /// Takes one z-score in and returns the surprise of the window; learns from it where `learn`.
     pub fn observe(&mut self, z: f64, learn: bool) -> f64 {
         let z = z.clamp(-CLIP, CLIP);
-        self.mean += self.step * (z - self.mean);
+        // A dip before a rise must not hide it.
+        self.mean = (self.mean + self.step * (z - self.mean)).max(-LOWEST * self.nominal());
         self.filled += self.step * (1.0 - self.filled);
-        // Deviation of a mean of independent z-scores of unit variance; correlation shows in `spread`.
-        let nominal = (self.step / (2.0 - self.step)).sqrt();
-        let standard = self.mean / (nominal * self.spread.sqrt().max(0.7));
-        let raw = -ln_normal_upper(standard.max(-3.0));
+        let raw = -ln_normal_upper(self.standard().max(-3.0));
         let surprise = self.tail.apply(raw);
         if learn && self.filled > 0.6 {
-            let square = (self.mean / nominal).powi(2).min(9.0 * self.spread);
-            self.spread += SPREAD_STEP * (square - self.spread);
+            if self.mean > 0.0 {
+                let square = (self.mean / self.nominal()).powi(2).min(9.0 * self.spread);
+                self.spread += SPREAD_STEP * (square - self.spread);
+            }
             self.tail.learn(raw);
         }
         surprise
+    }
+
+    /// Deviation of a mean of independent z-scores of unit variance; correlation shows in `spread`.
+    fn nominal(&self) -> f64 {
+        (self.step / (2.0 - self.step)).sqrt()
+    }
+
+    /// The mean in units of its usual deviation.
+    pub fn standard(&self) -> f64 {
+        self.mean / (self.nominal() * self.spread.sqrt().max(0.7))
     }
 
     /// An incident is over: its share of the mean goes quickly.

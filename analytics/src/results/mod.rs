@@ -8,9 +8,6 @@ pub(crate) mod rows;
 mod select;
 pub(crate) mod series;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

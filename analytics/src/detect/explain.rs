@@ -1,0 +1,195 @@
+//! Why a bucket of a series is unusual: who or what the surprise goes away without, and the likely cause.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use arrow::record_batch::RecordBatch;
+use jobs::{Cause, Influencer, Level, Score, SeriesKey};
+use tracker::{Outcome, Perspective};
+
+use crate::buckets::count::Rows;
+use crate::buckets::counts::{TCP_FAILURES, Tally};
+use crate::detect::world::{ScoredSeries, View};
+use crate::error::Result;
+use crate::results::columns::Columns;
+use crate::results::rows::short;
+
+/// Share of the surprise from which something is named.
+const NAMED: f64 = 0.4;
+/// Most values named per field.
+const MOST: usize = 10;
+
+/// Failed sessions of a bucket that are alike.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    pub perspective: Perspective,
+    pub server: IpAddr,
+    pub port: u16,
+    pub client: IpAddr,
+    pub outcome: Outcome,
+    pub observer: String,
+    pub failed: u64,
+}
+
+/// The failures of a bucket query.
+pub fn read_failures(batch: &RecordBatch) -> Result<Vec<Failure>> {
+    let (rows, columns) = (Rows::new(batch)?, Columns(batch));
+    let mut failures = Vec::with_capacity(batch.num_rows());
+    for row in 0..batch.num_rows() {
+        let (Some(server), Some(client)) = (rows.address("server_ip", row), rows.address("client_ip", row)) else {
+            continue;
+        };
+        let Some(outcome) = columns.parse("outcome", row) else { continue };
+        failures.push(Failure {
+            perspective: rows.perspective(row)?,
+            server,
+            port: rows.number("server_port", row)? as u16,
+            client,
+            outcome,
+            observer: columns.text("observer", row).unwrap_or_default().to_owned(),
+            failed: rows.number("failed", row)?,
+        });
+    }
+    Ok(failures)
+}
+
+/// The failures that a series counts.
+pub fn of_series<'a>(failures: &'a [Failure], key: &SeriesKey) -> Vec<&'a Failure> {
+    let counts = |failure: &&Failure| {
+        failure.perspective == key.perspective
+            && key.server.is_none_or(|server| failure.server == server)
+            && key.port.is_none_or(|port| failure.port == port)
+            && key.client.is_none_or(|client| failure.client == client)
+    };
+    failures.iter().filter(counts).collect()
+}
+
+/// Who the surprise of a series is due to, by falling score.
+pub fn influencers(one: &ScoredSeries, failures: &[&Failure], view: &View) -> Vec<Influencer> {
+    let total: u64 = failures.iter().map(|f| f.failed).sum();
+    let key = &one.key;
+    let whole =
+        view.usual(&SeriesKey { level: Level::Perspective, server: None, port: None, client: None, ..key.clone() });
+    let rolled = |level, server, port, client| {
+        let part = view.usual(&SeriesKey { perspective: key.perspective, level, server, port, client });
+        if whole > 0.0 { (part / whole).min(1.0) } else { 0.0 }
+    };
+    let outcomes: f64 = view.outcomes.iter().sum();
+    let outcome_share = |outcome: &Outcome| {
+        let place = TCP_FAILURES.iter().position(|known| known == outcome);
+        place.filter(|_| outcomes > 0.0).map_or(0.0, |place| view.outcomes[place] / outcomes)
+    };
+    let mut found = Vec::new();
+    let mut add = |field: &str, values: BTreeMap<String, (u64, f64)>| {
+        let mut named: Vec<Influencer> = values
+            .into_iter()
+            .filter_map(|(value, (failed, usual))| {
+                let share = failed as f64 / total.max(1) as f64;
+                let due = if one.by_breadth {
+                    share
+                } else {
+                    one.scored.share_of_surprise(one.tally.failed as f64, failed as f64)
+                };
+                (due >= NAMED).then(|| Influencer {
+                    field: field.to_owned(),
+                    value,
+                    share: short(share),
+                    usual_share: short(usual),
+                    score: Score::new(short(due * 100.0)),
+                })
+            })
+            .collect();
+        named.sort_by(|a, b| b.score.value().total_cmp(&a.score.value()).then_with(|| b.share.total_cmp(&a.share)));
+        named.truncate(MOST);
+        found.extend(named);
+    };
+    let group = |value: &dyn Fn(&Failure) -> (String, f64)| {
+        let mut values: BTreeMap<String, (u64, f64)> = BTreeMap::new();
+        for failure in failures {
+            let (name, usual) = value(failure);
+            values.entry(name).or_insert((0, usual)).0 += failure.failed;
+        }
+        values
+    };
+    if key.client.is_none() {
+        add("client_ip", group(&|f| (f.client.to_string(), rolled(Level::Client, None, None, Some(f.client)))));
+    }
+    if key.server.is_none() {
+        add("server_ip", group(&|f| (f.server.to_string(), rolled(Level::Server, Some(f.server), None, None))));
+    }
+    if key.port.is_none() {
+        add("server_port", group(&|f| (f.port.to_string(), rolled(Level::Port, None, Some(f.port), None))));
+    }
+    add("outcome", group(&|f| (f.outcome.as_str().to_owned(), outcome_share(&f.outcome))));
+    if view.observers.len() > 1 {
+        let all: f64 = view.observers.values().sum();
+        let usual = |name: &str| view.observers.get(name).map_or(0.0, |rate| rate / all.max(1e-9)).min(1.0);
+        add("observer", group(&|f| (f.observer.clone(), usual(&f.observer))));
+    }
+    found.sort_by(|a, b| b.score.value().total_cmp(&a.score.value()));
+    found
+}
+
+/// The likely cause, from how sessions failed and who is behind them.
+pub fn cause(one: &ScoredSeries, failures: &[&Failure]) -> Option<Cause> {
+    let tally = &one.tally;
+    let failed = tally.failed;
+    if failed == 0 {
+        return None;
+    }
+    let share = |outcomes: &[Outcome]| {
+        let count: u64 =
+            TCP_FAILURES.iter().zip(tally.outcomes).filter(|(o, _)| outcomes.contains(o)).map(|(_, n)| n).sum();
+        (count, count as f64 / failed as f64)
+    };
+    let made = |group: &str, evidence: String| Some(Cause { group: group.to_owned(), evidence });
+    let mut clients: BTreeMap<IpAddr, u64> = BTreeMap::new();
+    for failure in failures {
+        *clients.entry(failure.client).or_default() += failure.failed;
+    }
+    let top = clients.iter().max_by_key(|(ip, n)| (**n, std::cmp::Reverse(**ip)));
+    let (spread, established) = (tally.clients, tally.attempts - failed);
+    if one.key.level == Level::Client && tally.ports.max(tally.servers) >= 10 {
+        return made("attack", format!("one client failed at {} ports of {} servers", tally.ports, tally.servers));
+    }
+    if matches!(one.key.level, Level::Server | Level::ServerPort) && tally.ports >= 10 {
+        return made("attack", format!("{} ports of one server were tried by {spread} clients", tally.ports));
+    }
+    let (count, part) = share(&[Outcome::HalfOpen]);
+    if part >= 0.6 && spread >= 20 {
+        return made("attack", format!("{count} of {failed} handshakes were left half open, by {spread} clients"));
+    }
+    let (count, part) = share(&[Outcome::AdminBlocked]);
+    if part >= 0.5 {
+        return made("misconfiguration", format!("{count} of {failed} attempts were administratively blocked"));
+    }
+    if let Some((client, count)) = top.filter(|(_, count)| **count as f64 >= 0.6 * failed as f64 && failed >= 5) {
+        let outside = matches!(one.key.perspective, Perspective::Inbound | Perspective::Edge);
+        let group = if outside { "attack" } else { "misconfiguration" };
+        return made(group, format!("client {client} made {count} of the {failed} failed attempts"));
+    }
+    let (count, part) = share(&[Outcome::Unreachable, Outcome::TtlExceeded]);
+    if part >= 0.5 {
+        return made("congestion", format!("{count} of {failed} attempts were answered as unreachable on the way"));
+    }
+    let (count, part) = share(&[Outcome::Refused]);
+    if part >= 0.6 {
+        return made("server", format!("{count} of {failed} attempts were refused, from {spread} clients"));
+    }
+    let (count, part) = share(&[Outcome::NoAnswer, Outcome::AbortedOrig]);
+    if part >= 0.6 && established < failed {
+        return made(
+            "server",
+            format!(
+                "{count} of {failed} attempts stayed unanswered, from {spread} clients, while {established} established"
+            ),
+        );
+    }
+    if established >= failed {
+        return made(
+            "congestion",
+            format!("{failed} attempts of {spread} clients failed while {established} established"),
+        );
+    }
+    None
+}
