@@ -45,10 +45,11 @@ const server = process.env.URL ? undefined : await start({ prefix: '/net/halfope
 const base = process.env.URL ?? server.url;
 const only = process.env.ONLY?.split(',');
 const browser = await launch();
+const MOST = 40;
 let bad = 0;
 const complain = (text) => {
   bad += 1;
-  console.log(`  ! ${text}`);
+  if (bad <= MOST) console.log(`  ! ${text}`);
 };
 await mkdir(out, { recursive: true });
 

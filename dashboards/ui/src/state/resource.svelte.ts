@@ -1,9 +1,17 @@
 // One answer of the API as reactive state: the last good data stays while the next is on its way or has failed.
+import { untrack } from 'svelte';
 import { Problem } from '../api/client';
 
 class Busy {
   /** Requests on their way, on the whole page. */
   count = $state(0);
+
+  /** Untracked: an effect that starts a request must not depend on how many there are. */
+  change(by: 1 | -1) {
+    untrack(() => {
+      this.count += by;
+    });
+  }
 }
 
 export const busy = new Busy();
@@ -20,7 +28,7 @@ export class Resource<T> {
     const abort = new AbortController();
     this.#abort = abort;
     this.loading = true;
-    busy.count += 1;
+    busy.change(1);
     try {
       const data = await fetcher(abort.signal);
       if (abort.signal.aborted) return;
@@ -31,7 +39,7 @@ export class Resource<T> {
       this.error =
         error instanceof Problem ? error : new Problem('The answer could not be read', String(error), 0, null);
     } finally {
-      busy.count -= 1;
+      busy.change(-1);
     }
     this.loading = false;
   }
