@@ -30,16 +30,21 @@ pub fn sentence(record: &AnomalyRecord, zone: Tz) -> String {
 }
 
 /// The series in words: `10.2.0.7:443`, `port 443 (https)`, `client 10.1.0.5`, `inbound`.
+///
+/// A series without what its level counts by stands for all that were too many to be counted one by one.
 pub fn series_label(series: &SeriesKey, service: Option<&str>) -> String {
     match (series.level, series.server, series.port, series.client) {
         (Level::ServerPort, Some(ip), Some(port), _) => SocketAddr::new(ip, port).to_string(),
         (Level::Server, Some(ip), _, _) => ip.to_string(),
+        (Level::ServerPort | Level::Server, ..) => "other servers".to_owned(),
         (Level::Port, _, Some(port), _) => match service {
             Some(name) => format!("port {port} ({name})"),
             None => format!("port {port}"),
         },
+        (Level::Port, ..) => "other ports".to_owned(),
         (Level::Client, _, _, Some(ip)) => format!("client {ip}"),
-        _ => series.perspective.to_string(),
+        (Level::Client, ..) => "other clients".to_owned(),
+        (Level::Perspective, ..) => series.perspective.to_string(),
     }
 }
 

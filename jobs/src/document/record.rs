@@ -49,13 +49,19 @@ impl Documents {
             body.put("likely_cause", json!({"group": cause.group, "evidence": cause.evidence}));
         }
         self.flatten(&mut body, &record.series, &split, &record.influencers);
-        let id = format!(
-            "{job}_record_{}_{}_{DETECTOR_INDEX}_{}",
+        Document { id: self.record_id(record), body: body.0 }
+    }
+
+    /// The id of an anomaly's `record` document.
+    pub fn record_id(&self, record: &AnomalyRecord) -> String {
+        let split = self.split(&record.series, record.service.as_deref());
+        format!(
+            "{}_record_{}_{}_{DETECTOR_INDEX}_{}",
+            self.job(record.series.perspective),
             record.timestamp,
             record.bucket_span,
             series_suffix(record.series.level, &split)
-        );
-        Document { id, body: body.0 }
+        )
     }
 
     /// One point of a series with the model's bounds as a `model_plot` document.

@@ -210,12 +210,12 @@ fn ndjson_and_bulk() {
 #[test]
 fn csv_has_one_width() {
     let documents = all(Schema::Codex);
-    let lines: Vec<String> = csv(&documents).collect();
+    let lines: Vec<String> = csv(documents.clone()).collect();
     assert_eq!(lines.len(), documents.len() + 1);
     assert!(lines[0].starts_with("_id,job_id,result_type,timestamp,bucket_span,detector_index"));
     assert!(lines[0].contains(",anomaly_score_explanation.anomaly_type,"));
     assert!(lines[1].contains(",192.0.2.9;192.0.2.10,"), "{}", lines[1]);
-    assert_eq!(csv(&[]).count(), 0);
+    assert_eq!(csv([]).count(), 0);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Pure functions from documents to lines. Must not know files, sockets or results.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
@@ -27,35 +28,43 @@ pub fn bulk(documents: impl IntoIterator<Item = Document>, index: &str) -> impl 
     })
 }
 
+/// CSV (RFC 4180) with a header line: [`csv_objects`] of documents, each with its id first.
+pub fn csv(documents: impl IntoIterator<Item = Document>) -> impl Iterator<Item = String> {
+    csv_objects(documents.into_iter().map(|document| {
+        let mut row = Map::new();
+        row.insert("_id".to_owned(), Value::String(document.id));
+        row.extend(document.body);
+        row
+    }))
+}
+
 /// CSV (RFC 4180) with a header line; one column per key, nested objects flattened with dots.
 ///
-/// The columns are those of all documents, in order of first appearance; several values of one field are separated
+/// The columns are those of all objects, in order of first appearance; several values of one field are separated
 /// by `;`, and lists of objects are written as JSON.
-pub fn csv(documents: &[Document]) -> impl Iterator<Item = String> {
-    let rows: Vec<Vec<(String, String)>> = documents
-        .iter()
-        .map(|document| {
-            let mut cells = vec![("_id".to_owned(), document.id.clone())];
-            flatten("", &document.body, &mut cells);
-            cells
-        })
-        .collect();
+pub fn csv_objects(objects: impl IntoIterator<Item = Map<String, Value>>) -> impl Iterator<Item = String> {
     let mut columns: Vec<String> = Vec::new();
-    let mut place = std::collections::HashMap::new();
-    for (column, _) in rows.iter().flatten() {
-        if !place.contains_key(column) {
-            place.insert(column.clone(), columns.len());
-            columns.push(column.clone());
-        }
+    let mut place: HashMap<String, usize> = HashMap::new();
+    let mut rows: Vec<Vec<(usize, String)>> = Vec::new();
+    for object in objects {
+        let mut cells = Vec::new();
+        flatten("", &object, &mut cells);
+        let row = cells.into_iter().map(|(column, text)| {
+            let next = columns.len();
+            let index = *place.entry(column.clone()).or_insert(next);
+            if index == next {
+                columns.push(column);
+            }
+            (index, text)
+        });
+        rows.push(row.collect());
     }
     let header = (!columns.is_empty()).then(|| csv_line(columns.iter().map(String::as_str)));
     let width = columns.len();
     header.into_iter().chain(rows.into_iter().map(move |cells| {
         let mut row = vec![String::new(); width];
-        for (column, value) in cells {
-            if let Some(&index) = place.get(&column) {
-                row[index] = value;
-            }
+        for (index, text) in cells {
+            row[index] = text;
         }
         csv_line(row.iter().map(String::as_str))
     }))
@@ -86,7 +95,7 @@ fn csv_cell(cell: &str) -> Cow<'_, str> {
 }
 
 /// The cells of an object: nested objects by dotted key.
-pub fn flatten(prefix: &str, map: &Map<String, Value>, cells: &mut Vec<(String, String)>) {
+fn flatten(prefix: &str, map: &Map<String, Value>, cells: &mut Vec<(String, String)>) {
     for (key, value) in map {
         let column = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
@@ -97,7 +106,7 @@ pub fn flatten(prefix: &str, map: &Map<String, Value>, cells: &mut Vec<(String, 
 }
 
 /// A value as the text of one cell.
-pub fn cell_text(value: &Value) -> String {
+fn cell_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

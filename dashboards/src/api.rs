@@ -1,0 +1,152 @@
+//! The routes, what they share, and their description.
+
+mod anomalies;
+mod buckets;
+mod events;
+mod exporters;
+mod influencers;
+mod jobs;
+mod results;
+mod root;
+mod series;
+mod sessions;
+mod summary;
+mod swimlane;
+#[cfg(test)]
+mod tests;
+mod version;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get};
+use prometheus_client::registry::Registry;
+use tracker::Micros;
+use utoipa::OpenApi;
+
+use crate::events::Hub;
+use crate::layers;
+use crate::problem::{Problem, ProblemDocument};
+use crate::source::{Source, Stored};
+use crate::state::{AppState, Clock, ExporterSource, Info, JobSettings, StatusSource};
+use crate::ui;
+
+/// What handlers share.
+pub struct Shared {
+    pub source: Arc<dyn Source>,
+    pub status: Arc<dyn StatusSource>,
+    pub exporters: Arc<dyn ExporterSource>,
+    pub metrics: Arc<Registry>,
+    pub hub: Arc<Hub>,
+    pub clock: Clock,
+    pub info: Info,
+    pub settings: JobSettings,
+}
+
+impl Shared {
+    /// The time now.
+    pub fn now(&self) -> Micros {
+        (self.clock)()
+    }
+}
+
+type App = axum::extract::State<Arc<Shared>>;
+
+/// The whole service: API, health, metrics and UI.
+///
+/// Live events are forwarded by a task on the current tokio runtime; outside of one there are none. Event streams end
+/// when the last sender of `state.events` is dropped; the router itself keeps none.
+pub fn router(state: AppState) -> Router {
+    let hub = Hub::new((state.clock)(), state.job_settings.clone());
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(Arc::clone(&hub).run(state.events.subscribe()));
+    }
+    routes(Shared {
+        source: Arc::new(Stored { store: state.store, results: state.results }),
+        status: state.status,
+        exporters: state.exporters,
+        metrics: state.metrics,
+        hub,
+        clock: state.clock,
+        info: state.info,
+        settings: state.job_settings,
+    })
+}
+
+/// The service over what handlers share.
+pub(crate) fn routes(shared: Shared) -> Router {
+    let v1 = Router::new()
+        .route("/summary", get(summary::summary))
+        .route("/anomalies", get(anomalies::anomalies))
+        .route("/buckets", get(buckets::buckets))
+        .route("/swimlane", get(swimlane::swimlane))
+        .route("/influencers", get(influencers::influencers))
+        .route("/series", get(series::series))
+        .route("/sessions", get(sessions::sessions))
+        .route("/exporters", get(exporters::exporters))
+        .route("/jobs", get(jobs::jobs))
+        .route("/jobs/{schema}/{perspective}", get(jobs::job_file))
+        .route("/results", get(results::results))
+        .route("/events", get(events::events))
+        .route("/version", get(version::version))
+        .route("/openapi.json", get(version::openapi_json));
+    let started = shared.now();
+    let service = Router::new()
+        .nest("/api/v1", v1)
+        .route("/api", any(unknown))
+        .route("/api/{*path}", any(unknown))
+        .route("/metrics", get(root::metrics))
+        .route("/health/livez", get(root::livez))
+        .route("/health/readyz", get(root::readyz))
+        .fallback(ui::serve)
+        .with_state(Arc::new(shared));
+    layers::wrap(service, started)
+}
+
+async fn unknown() -> Problem {
+    Problem::not_found("there is no such path in the api; /api/v1/openapi.json lists them")
+}
+
+/// The description of the API: pretty-printed JSON with a final line feed.
+pub fn openapi() -> String {
+    let text = serde_json::to_string_pretty(&Description::openapi()).unwrap_or_default();
+    format!("{text}\n")
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "halfopen",
+        description = "Failed TCP sessions: where, for whom, since when, and how unusual. Times in answers are \
+                       milliseconds since the epoch; `from` and `to` also take RFC 3339 and relative forms such as \
+                       `now-24h`. Every refusal is an RFC 9457 problem document.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(
+        summary::summary,
+        anomalies::anomalies,
+        buckets::buckets,
+        swimlane::swimlane,
+        influencers::influencers,
+        series::series,
+        sessions::sessions,
+        exporters::exporters,
+        jobs::jobs,
+        jobs::job_file,
+        results::results,
+        events::events,
+        version::version,
+        version::openapi_json,
+        root::metrics,
+        root::livez,
+        root::readyz,
+    ),
+    components(schemas(ProblemDocument)),
+    tags(
+        (name = "results", description = "What detection found"),
+        (name = "sessions", description = "The sessions themselves, and who reports them"),
+        (name = "jobs", description = "Job definitions and result documents for other programs"),
+        (name = "service", description = "The service itself"),
+    ),
+)]
+struct Description;

@@ -1,0 +1,63 @@
+//! `/jobs` and the job files.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use jobs::{Schema, failed_sessions};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::App;
+use crate::format::download;
+use crate::params::{NoParams, Params, flag};
+use crate::problem::{Problem, ProblemDocument};
+use crate::wire::job::{JobList, list, perspective};
+
+/// The jobs, with how they are doing.
+#[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", responses(
+    (status = 200, body = JobList),
+    (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
+))]
+pub async fn jobs(State(app): App, Params(NoParams {}): Params<NoParams>) -> Json<JobList> {
+    Json(list(&app.settings, &app.status.jobs()))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct JobFileQuery {
+    /// 1: to be shown, not saved.
+    #[serde(default, deserialize_with = "flag")]
+    preview: bool,
+}
+
+/// A job file: a JSON array of `{job, datafeed}` as Kibana imports it.
+#[utoipa::path(get, path = "/api/v1/jobs/{schema}/{perspective}", tag = "jobs",
+    params(
+        ("schema" = String, Path, description = "ecs or codex"),
+        ("perspective" = String, Path, description = "edge, inbound (in), outbound (out) or private (priv)"),
+        JobFileQuery,
+    ),
+    responses(
+        (status = 200, body = serde_json::Value, content_type = "application/json"),
+        (status = 404, body = ProblemDocument, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn job_file(
+    State(app): App,
+    Path((schema, view)): Path<(String, String)>,
+    Params(query): Params<JobFileQuery>,
+) -> Result<Response, Problem> {
+    let schema: Schema =
+        schema.parse().map_err(|error: jobs::schema::UnknownSchema| Problem::not_found(error.to_string()))?;
+    let view = perspective(&view).ok_or_else(|| {
+        Problem::not_found(format!("unknown perspective {view:?}, expected edge, inbound, outbound or private"))
+    })?;
+    let job = failed_sessions(&app.settings.prefix, schema, view);
+    let mut response = download(job.file(), "application/json", &job.file_name());
+    if query.preview {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
+    }
+    Ok(response)
+}

@@ -1,0 +1,78 @@
+//! `/swimlane`.
+
+use analytics::AnomalyFilter;
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use tracker::Perspective;
+use utoipa::IntoParams;
+
+use super::App;
+use crate::params::{Params, limit, text};
+use crate::problem::{Problem, ProblemDocument};
+use crate::source::ask;
+use crate::time::{TimeRange, When};
+use crate::wire::swimlane::{By, Lanes, Swimlane};
+
+const USUAL_CELLS: usize = 96;
+const MOST_CELLS: usize = 1000;
+const USUAL_LANES: usize = 10;
+const MOST_LANES: usize = 100;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SwimlaneQuery {
+    /// Start of the range; 24 hours before its end when absent.
+    #[serde(default, deserialize_with = "text")]
+    #[param(value_type = Option<String>)]
+    from: Option<When>,
+    /// End of the range; now when absent.
+    #[serde(default, deserialize_with = "text")]
+    #[param(value_type = Option<String>)]
+    to: Option<When>,
+    /// What lanes are by: overall (the default), perspective, server, client or port.
+    #[serde(default, deserialize_with = "text")]
+    #[param(value_type = Option<String>)]
+    by: Option<By>,
+    /// Only this perspective: edge, inbound, outbound or private.
+    #[serde(default, deserialize_with = "text")]
+    #[param(value_type = Option<String>)]
+    perspective: Option<Perspective>,
+    /// About so many cells, 1000 at most; 96 when absent.
+    #[serde(default, deserialize_with = "text")]
+    cells: Option<usize>,
+    /// Lanes, 100 at most; 10 when absent.
+    #[serde(default, deserialize_with = "text")]
+    limit: Option<usize>,
+}
+
+/// The highest score per cell of time.
+#[utoipa::path(get, path = "/api/v1/swimlane", tag = "results", params(SwimlaneQuery), responses(
+    (status = 200, body = Swimlane),
+    (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
+))]
+pub async fn swimlane(State(app): App, Params(query): Params<SwimlaneQuery>) -> Result<Json<Swimlane>, Problem> {
+    let range = TimeRange::new(query.from, query.to, app.now())?;
+    let (by, perspective) = (query.by.unwrap_or(By::Overall), query.perspective);
+    let cells = query.cells.unwrap_or(USUAL_CELLS);
+    if !(1..=MOST_CELLS).contains(&cells) {
+        let detail = format!("query parameter \"cells\": {cells} is not within 1 to {MOST_CELLS}");
+        return Err(Problem::bad_request(detail));
+    }
+    let most = limit(query.limit, USUAL_LANES, MOST_LANES)?;
+    let lanes = ask(&app.source, move |source| {
+        let mut lanes = Lanes::new(by, range, cells);
+        if matches!(by, By::Overall | By::Perspective) {
+            lanes.buckets(&source.buckets(range.from, range.to, perspective)?);
+        } else {
+            let filter =
+                AnomalyFilter { perspective, all_levels: true, ..AnomalyFilter::between(range.from, range.to) };
+            lanes.records(&source.anomalies(&filter)?);
+            lanes.influencers(&source.influencers(range.from, range.to, perspective)?);
+        }
+        Ok(lanes)
+    })
+    .await?;
+    Ok(Json(lanes.finish(most)))
+}

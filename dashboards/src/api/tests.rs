@@ -1,0 +1,7 @@
+//! Every endpoint over made-up results: forms, refusals, pages, downloads, headers.
+
+mod description;
+mod lists;
+mod refusals;
+mod stored;
+mod views;

@@ -1,0 +1,80 @@
+//! Where answers come from: the only place that asks the store.
+//!
+//! Handlers see the trait, so that they can be tried over results that a test makes up.
+
+use std::sync::Arc;
+
+use analytics::{AnomalyFilter, Page, ResultStore, SeriesView, SessionFilter, SessionStore, StoreError};
+use futures::future::BoxFuture;
+use jobs::{AnomalyRecord, BucketResult, InfluencerResult, SeriesKey};
+use tracker::{Perspective, SessionRecord};
+
+use crate::problem::Problem;
+
+type Answer<T> = Result<T, StoreError>;
+
+/// What handlers ask.
+pub trait Source: Send + Sync {
+    /// Anomaly records that pass the filter, in its order. May read files.
+    fn anomalies(&self, filter: &AnomalyFilter) -> Answer<Vec<AnomalyRecord>>;
+    /// Buckets with `from <= timestamp < to` (ms), by time. May read files.
+    fn buckets(&self, from: i64, to: i64, perspective: Option<Perspective>) -> Answer<Vec<BucketResult>>;
+    /// Influencers with `from <= timestamp < to` (ms), by time. May read files.
+    fn influencers(&self, from: i64, to: i64, perspective: Option<Perspective>) -> Answer<Vec<InfluencerResult>>;
+    /// One series in `from..to` (ms).
+    fn series<'a>(&'a self, key: &'a SeriesKey, from: i64, to: i64) -> BoxFuture<'a, Answer<SeriesView>>;
+    /// Sessions, newest first.
+    fn sessions<'a>(
+        &'a self,
+        filter: &'a SessionFilter,
+        cursor: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Answer<Page<SessionRecord>>>;
+}
+
+/// The stores on disk.
+pub struct Stored {
+    /// Sessions.
+    pub store: SessionStore,
+    /// Results.
+    pub results: ResultStore,
+}
+
+impl Source for Stored {
+    fn anomalies(&self, filter: &AnomalyFilter) -> Answer<Vec<AnomalyRecord>> {
+        self.results.anomalies(filter)
+    }
+
+    fn buckets(&self, from: i64, to: i64, perspective: Option<Perspective>) -> Answer<Vec<BucketResult>> {
+        self.results.buckets(from, to, perspective)
+    }
+
+    fn influencers(&self, from: i64, to: i64, perspective: Option<Perspective>) -> Answer<Vec<InfluencerResult>> {
+        self.results.influencers(from, to, perspective)
+    }
+
+    fn series<'a>(&'a self, key: &'a SeriesKey, from: i64, to: i64) -> BoxFuture<'a, Answer<SeriesView>> {
+        Box::pin(self.results.series(key, from, to))
+    }
+
+    fn sessions<'a>(
+        &'a self,
+        filter: &'a SessionFilter,
+        cursor: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Answer<Page<SessionRecord>>> {
+        Box::pin(self.store.sessions_page(filter, cursor, limit))
+    }
+}
+
+/// Asks something that may read files, away from the threads that serve requests.
+pub async fn ask<T: Send + 'static>(
+    source: &Arc<dyn Source>,
+    question: impl FnOnce(&dyn Source) -> Answer<T> + Send + 'static,
+) -> Result<T, Problem> {
+    let source = Arc::clone(source);
+    match tokio::task::spawn_blocking(move || question(source.as_ref())).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Problem::internal("the request could not be completed")),
+    }
+}

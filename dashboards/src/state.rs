@@ -1,0 +1,99 @@
+//! What the API is built over, and what it asks of the program that it runs in.
+
+use std::sync::Arc;
+
+use analytics::{JobStatus, ResultStore, SessionStore};
+use chrono_tz::Tz;
+use jobs::{JobId, Prefix, Schema};
+use prometheus_client::registry::Registry;
+use serde::Serialize;
+use tokio::sync::broadcast;
+use tracker::{Micros, Perspective};
+use utoipa::ToSchema;
+
+use crate::events::Event;
+use crate::wire::exporter::ExporterStatus;
+
+/// Tells the time: microseconds since the epoch.
+pub type Clock = Arc<dyn Fn() -> Micros + Send + Sync>;
+
+/// Everything that the API answers from.
+#[derive(Clone)]
+pub struct AppState {
+    /// The sessions.
+    pub store: SessionStore,
+    /// The results of detection over them.
+    pub results: ResultStore,
+    /// How the jobs are doing.
+    pub status: Arc<dyn StatusSource>,
+    /// Who sends flow records.
+    pub exporters: Arc<dyn ExporterSource>,
+    /// Counters for `/metrics`.
+    pub metrics: Arc<Registry>,
+    /// What happens, for those who listen on `/api/v1/events`.
+    pub events: broadcast::Sender<Event>,
+    /// The time.
+    pub clock: Clock,
+    /// What is said of the program.
+    pub info: Info,
+    /// How jobs are named and times told.
+    pub job_settings: JobSettings,
+}
+
+/// What is said of the program.
+#[derive(Debug, Clone)]
+pub struct Info {
+    /// Version of the program.
+    pub version: String,
+    /// The store holds invented sessions.
+    pub demo: bool,
+    /// Where flow records are received, for people to point exporters at.
+    pub listen: Vec<Listener>,
+    /// When the program started.
+    pub started: Micros,
+}
+
+/// An address on which flow records are received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Listener {
+    /// What is spoken there: `netflow`, `ipfix`, `ipfix-tcp`, `packets`.
+    pub protocol: String,
+    /// Address and port, or an interface name.
+    pub address: String,
+}
+
+/// How jobs are named, and in which zone times are told.
+#[derive(Debug, Clone)]
+pub struct JobSettings {
+    /// What job ids begin with.
+    pub prefix: Prefix,
+    /// Zone of the days and times in sentences.
+    pub time_zone: Tz,
+}
+
+impl Default for JobSettings {
+    fn default() -> Self {
+        Self { prefix: Prefix::default(), time_zone: Tz::UTC }
+    }
+}
+
+impl JobSettings {
+    /// The id under which a perspective's job is known in this program: the ECS form.
+    pub(crate) fn job_id(&self, perspective: Perspective) -> JobId {
+        JobId::of(&self.prefix, Schema::Ecs, perspective)
+    }
+}
+
+/// Knows who sends flow records.
+pub trait ExporterSource: Send + Sync {
+    /// Everyone that has sent something, in a stable order.
+    fn exporters(&self) -> Vec<ExporterStatus>;
+}
+
+/// Knows how the jobs are doing.
+pub trait StatusSource: Send + Sync {
+    /// One status per perspective.
+    fn jobs(&self) -> Vec<JobStatus>;
+    /// Whether requests can be answered usefully.
+    fn ready(&self) -> bool;
+}

@@ -1,0 +1,17 @@
+//! The shapes of answers, and how results and sessions become them.
+//!
+//! Times are milliseconds since the epoch. Must not know where results come from.
+
+pub mod anomaly;
+pub mod bucket;
+pub mod exporter;
+pub mod influencers;
+pub mod job;
+pub mod names;
+pub mod series;
+pub mod session;
+pub mod summary;
+pub mod swimlane;
+
+#[cfg(test)]
+mod tests;

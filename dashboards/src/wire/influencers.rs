@@ -1,0 +1,73 @@
+//! Influencers of a time range, summed up by field and value.
+
+use std::collections::HashMap;
+
+use jobs::InfluencerResult;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Values given for each field.
+const MOST_VALUES: usize = 10;
+
+/// Influencers by field.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Influencers {
+    /// Fields, by falling score of their first value.
+    pub fields: Vec<InfluencerField>,
+}
+
+/// The values of one field.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct InfluencerField {
+    /// `client_ip`, `server_ip`, `server_port`, `outcome` or `observer`.
+    pub field: String,
+    /// The strongest values, by falling score.
+    pub values: Vec<InfluencerValue>,
+}
+
+/// One value of a field.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct InfluencerValue {
+    /// Value.
+    pub value: String,
+    /// Highest score, 0-100.
+    pub max_score: f64,
+    /// Sum of scores.
+    pub sum_score: f64,
+    /// Buckets in which it had influence.
+    pub count: u64,
+}
+
+/// Sums influencers up.
+pub fn influencers(results: &[InfluencerResult]) -> Influencers {
+    let mut fields: HashMap<&str, HashMap<&str, InfluencerValue>> = HashMap::new();
+    for result in results.iter().filter(|result| result.influencer_score.value() > 0.0) {
+        let score = result.influencer_score.value();
+        let values = fields.entry(&result.field).or_default();
+        let entry = values.entry(&result.value).or_insert_with(|| InfluencerValue {
+            value: result.value.clone(),
+            max_score: 0.0,
+            sum_score: 0.0,
+            count: 0,
+        });
+        entry.max_score = entry.max_score.max(score);
+        entry.sum_score += score;
+        entry.count += 1;
+    }
+    let sorted = |values: HashMap<&str, InfluencerValue>| {
+        let mut values: Vec<InfluencerValue> = values.into_values().collect();
+        values.sort_by(|a, b| {
+            let strongest = b.max_score.total_cmp(&a.max_score).then(b.sum_score.total_cmp(&a.sum_score));
+            strongest.then_with(|| a.value.cmp(&b.value))
+        });
+        values.truncate(MOST_VALUES);
+        values
+    };
+    let mut fields: Vec<InfluencerField> = fields
+        .into_iter()
+        .map(|(field, values)| InfluencerField { field: field.to_owned(), values: sorted(values) })
+        .collect();
+    let strongest = |field: &InfluencerField| field.values.first().map_or(0.0, |value| value.max_score);
+    fields.sort_by(|a, b| strongest(b).total_cmp(&strongest(a)).then_with(|| a.field.cmp(&b.field)));
+    Influencers { fields }
+}
