@@ -23,7 +23,9 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// Views for `exporters` and `counters` are renewed this often.
 const PUBLISH: Micros = 250_000;
 /// Blocks of flow records between decoding and stitching, and batches between stitching and the sink.
-const FLOW_BLOCKS: usize = 64;
+const FLOW_BLOCKS: usize = 16;
+/// Octets of datagrams that may wait per worker.
+const QUEUE_BYTES: usize = 64 << 20;
 const BATCHES: usize = 16;
 
 #[derive(Debug, Default)]
@@ -66,7 +68,7 @@ impl Ingest {
             kernel_before: Vec::new(),
             stop: Arc::new(AtomicBool::new(false)),
             received: Arc::default(),
-            queues: (0..workers).map(|_| Arc::new(Queue::new(settings.queue))).collect(),
+            queues: (0..workers).map(|_| Arc::new(datagram_queue(settings.queue))).collect(),
             flows: Arc::new(Queue::new(FLOW_BLOCKS)),
             batches: Arc::new(Queue::new(BATCHES)),
             worker_views: (0..workers).map(|_| Arc::default()).collect(),
@@ -80,6 +82,10 @@ impl Ingest {
         handle.spawn(settings, sockets, sink)?;
         Ok(handle)
     }
+}
+
+fn datagram_queue(capacity: usize) -> Queue<Datagram> {
+    Queue::weighed(capacity, QUEUE_BYTES, |datagram| datagram.payload.len())
 }
 
 /// One socket per address and worker; the port is probed alone first, so that another program on it is noticed.

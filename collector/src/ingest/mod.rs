@@ -31,7 +31,7 @@ pub trait RecordSink: Send {
     /// Takes a batch of [`tracker::session_schema`].
     fn append(&mut self, batch: RecordBatch, now: Micros) -> anyhow::Result<()>;
 
-    /// Called about twice a second, so that what is old enough can be flushed.
+    /// Called several times a second, so that what is old enough can be flushed.
     fn tick(&mut self, now: Micros) -> anyhow::Result<()>;
 
     /// Called once, at the end: everything must be made durable.

@@ -13,6 +13,7 @@ pub struct QueueClosed;
 #[derive(Debug)]
 struct State<T> {
     items: VecDeque<T>,
+    weight: usize,
     closed: bool,
 }
 
@@ -23,16 +24,26 @@ pub struct Queue<T> {
     filled: Condvar,
     emptied: Condvar,
     capacity: usize,
+    /// What an item weighs, and what all may weigh together.
+    weigh: fn(&T) -> usize,
+    most: usize,
 }
 
 impl<T> Queue<T> {
     /// A queue for so many items.
     pub fn new(capacity: usize) -> Self {
+        Self::weighed(capacity, usize::MAX, |_| 0)
+    }
+
+    /// A queue for so many items that together weigh at most so much.
+    pub fn weighed(capacity: usize, most: usize, weigh: fn(&T) -> usize) -> Self {
         Self {
-            state: Mutex::new(State { items: VecDeque::new(), closed: false }),
+            state: Mutex::new(State { items: VecDeque::new(), weight: 0, closed: false }),
             filled: Condvar::new(),
             emptied: Condvar::new(),
             capacity: capacity.max(1),
+            weigh,
+            most,
         }
     }
 
@@ -43,10 +54,12 @@ impl<T> Queue<T> {
 
     /// Adds an item unless the queue is full or closed; whether it was added.
     pub fn try_push(&self, item: T) -> bool {
+        let weight = (self.weigh)(&item);
         let mut state = self.lock();
-        if state.closed || state.items.len() >= self.capacity {
+        if state.closed || state.items.len() >= self.capacity || state.weight.saturating_add(weight) > self.most {
             return false;
         }
+        state.weight += weight;
         state.items.push_back(item);
         if state.items.len() == 1 {
             self.filled.notify_one();
@@ -54,7 +67,7 @@ impl<T> Queue<T> {
         true
     }
 
-    /// Adds an item, waiting for room. `false` when the queue is closed.
+    /// Adds an item of whatever weight, waiting for its place. `false` when the queue is closed.
     pub fn push(&self, item: T) -> bool {
         let mut state = self.lock();
         while !state.closed && state.items.len() >= self.capacity {
@@ -82,6 +95,7 @@ impl<T> Queue<T> {
             return if state.closed { Err(QueueClosed) } else { Ok(()) };
         }
         into.extend(state.items.drain(..));
+        state.weight = 0;
         self.emptied.notify_all();
         Ok(())
     }

@@ -34,6 +34,14 @@ fn a_full_queue_refuses() {
 }
 
 #[test]
+fn a_heavy_queue_refuses() {
+    let queue = Queue::weighed(10, 100, Vec::len);
+    assert!(queue.try_push(vec![0; 60]) && !queue.try_push(vec![0; 41]) && queue.try_push(vec![0; 40]));
+    queue.take_all(PATIENCE, &mut Vec::new()).unwrap();
+    assert!(queue.try_push(vec![0; 100]));
+}
+
+#[test]
 fn a_patient_pusher_waits_for_room() {
     let queue = Arc::new(Queue::new(1));
     assert!(queue.push(1));
