@@ -27,7 +27,7 @@ async function scene(name, path, play, mode = '') {
   await page.clock.setFixedTime(NOW);
   page.on('pageerror', (error) => expect(false, `page error: ${error}`));
   page.on('console', (message) => message.type() === 'error' && expect(false, `console: ${message.text()}`));
-  page.setDefaultTimeout(5000);
+  page.setDefaultTimeout(20_000);
   try {
     await page.goto(server.url + path);
     await play(page, (key) => new URL(page.url()).searchParams.get(key));
@@ -68,6 +68,18 @@ await scene('keys', '', async (page, param) => {
   await page.goBack();
   await rows(page).first().waitFor();
   expect(param('server') === '10.2.0.9', 'back restores the filter');
+});
+
+await scene('few requests', '', async (page) => {
+  const asked = [];
+  page.on(
+    'request',
+    (request) => request.url().includes('/api/') && asked.push(new URL(request.url()).pathname.split('/').pop()),
+  );
+  await page.reload();
+  await rows(page).first().waitFor();
+  await page.waitForTimeout(1000);
+  expect(asked.length <= 8, `the Explorer asks for each thing once: ${asked.join(' ')}`);
 });
 
 await scene('lanes by keyboard', '', async (page, param) => {
