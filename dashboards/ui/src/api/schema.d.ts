@@ -728,7 +728,7 @@ export interface components {
          * @description What a series counts.
          * @enum {string}
          */
-        Level: "ServerPort" | "Server" | "Port" | "Client" | "Perspective";
+        Level: "server_port" | "server" | "port" | "client" | "perspective";
         /** @description An address on which flow records are received. */
         Listener: {
             /** @description Address and port, or an interface name. */
@@ -750,7 +750,7 @@ export interface components {
          * @description Which way a session crosses the border of the watched network.
          * @enum {string}
          */
-        Perspective: "Edge" | "Inbound" | "Outbound" | "Private";
+        Perspective: "edge" | "inbound" | "outbound" | "private";
         /** @description A problem document (RFC 9457). */
         Problem: {
             /** @description What happened this time. */
@@ -773,7 +773,7 @@ export interface components {
          * @description Field vocabulary.
          * @enum {string}
          */
-        Schema: "Ecs" | "Codex";
+        Schema: "ecs" | "codex";
         /** @description One series over a time range. */
         Series: {
             /**
@@ -956,7 +956,7 @@ export interface components {
          * @description Band of a score: warning from 3, minor from 25, major from 50, critical from 75.
          * @enum {string}
          */
-        Severity: "Low" | "Warning" | "Minor" | "Major" | "Critical";
+        Severity: "low" | "warning" | "minor" | "major" | "critical";
         /** @description Anomalies by severity. */
         SeverityCounts: {
             /**
