@@ -61,7 +61,7 @@ fn template() -> Vec<u8> {
 fn data(first: usize) -> Vec<u8> {
     let mut body = Vec::new();
     for index in 0..RECORDS {
-        let session = (first + index) / 2;
+        let session = first.div_ceil(2) + index / 2;
         let (mut client, mut server) =
             ([10, (session >> 16) as u8, (session >> 8) as u8, session as u8], [10, 250, 0, 1]);
         let mut ports = (40_000_u16, 443_u16);

@@ -86,7 +86,7 @@ impl IngestSettings {
             decoder: DecoderSettings::default(),
             stitch: StitchSettings::default(),
             batch_rows: 8_192,
-            batch_age: Duration::from_millis(500),
+            batch_age: Duration::from_millis(300),
             clock,
         }
     }

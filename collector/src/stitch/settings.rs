@@ -58,7 +58,7 @@ impl Default for StitchSettings {
             hold: Duration::from_secs(75),
             retransmit: Duration::from_secs(130),
             active_timeout: Duration::from_mins(30),
-            settle: Duration::from_secs(2),
+            settle: Duration::from_millis(500),
             max_sessions: 1_000_000,
             emit_certain: true,
             networks: Arc::new(Networks::default()),
