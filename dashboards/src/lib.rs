@@ -17,6 +17,7 @@ mod time;
 mod ui;
 mod wire;
 
+pub use analytics::{JobState, JobStatus};
 pub use api::{openapi, router};
 pub use events::Event;
 pub use state::{AppState, Clock, ExporterSource, Info, JobSettings, Listener, StatusSource};
