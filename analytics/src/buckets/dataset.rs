@@ -213,13 +213,13 @@ impl CountStore {
 /// What each file adds to the marks of the buckets that it may hold sessions of.
 fn contributions(files: &[Arc<SessionFile>], span: i64) -> Vec<(i64, u64)> {
     let mut parts: BTreeMap<i64, u64> = BTreeMap::new();
-    for file in files {
-        let sum = file.originals.iter().fold(0u64, |sum, name| sum.wrapping_add(hash(name)));
-        let bucket = |time: Micros| (time / 1_000_000).div_euclid(span) * span;
-        let mut start = bucket(file.first);
-        while start <= bucket(file.last) {
+    let bucket = |time: Micros| (time / 1_000_000).div_euclid(span) * span;
+    for original in files.iter().flat_map(|file| &file.originals) {
+        let name = hash(&original.name);
+        let mut start = bucket(original.first);
+        while start <= bucket(original.last) {
             let part = parts.entry(start).or_default();
-            *part = part.wrapping_add(sum);
+            *part = part.wrapping_add(name);
             start += span;
         }
     }

@@ -124,3 +124,18 @@ fn a_port_scan_is_pooled_and_nothing_is_lost() {
     let server = of_level(Level::Server).next().unwrap().1;
     assert_eq!((server.failed, server.ports, server.clients), (5_000, 5_000, 1));
 }
+
+#[test]
+fn merging_files_changes_no_bucket() {
+    let (_folder, store) = store();
+    for n in 0..9 {
+        let at = T0 + i64::try_from(n).unwrap() * 100 * SECOND;
+        put(&store, &format!("m{n}"), &[session(n, at, "10.0.0.1", "10.0.0.9", 443, Outcome::Refused)]);
+    }
+    let mut counts = CountStore::open(&store, 60, LIMITS).unwrap();
+    assert_eq!(update(&mut counts, START + 1_200).len(), 9);
+    let later = T0 + 10 * 3_600 * SECOND;
+    assert_eq!(store.compact(later, later).unwrap(), 9);
+    let mut reopened = CountStore::open(&store, 60, LIMITS).unwrap();
+    assert_eq!(update(&mut reopened, START + 1_200), [0; 0]);
+}

@@ -103,6 +103,7 @@ impl Detector {
         if summary.buckets > 0 {
             self.counts.compact(day)?;
             self.compact(day)?;
+            self.store.compact(now, sealed * 1_000_000)?;
         }
         Ok(summary)
     }

@@ -205,8 +205,13 @@ impl Baseline {
         self.profile.as_ref().map_or(1.0, |profile| profile.at(moment.slot))
     }
 
+    /// The level that counts are held against: after a quiet day, that of before.
+    fn higher(&self) -> &Level {
+        if self.level.value() >= self.slow.value() { &self.level } else { &self.slow }
+    }
+
     fn belief(&self, moment: &Moment, established: Option<f64>, coverage: f64) -> Belief {
-        let level = if self.level.value() >= self.slow.value() { &self.level } else { &self.slow };
+        let level = self.higher();
         let mut mean = self.shape(moment) * level.value() * coverage;
         if let Some(established) = established {
             mean = mean.max(self.by_traffic(mean, established));
@@ -295,7 +300,7 @@ impl Baseline {
         self.days += days;
         self.events += seen.failed;
         self.quiet_days = if seen.failed > 0.0 { 0.0 } else { self.quiet_days + days };
-        let shape = self.shape(moment) * seen.coverage;
+        let (shape, level) = (self.shape(moment) * seen.coverage, self.higher().value());
         let young = self.buckets < LEARNING_BUCKETS;
         let (up, down) = if young { (1.0, 1.0) } else { (robust(raw), robust(-below.max(1e-300).ln())) };
         // A rise that several buckets share teaches little until it lasts long enough to be a shift.
@@ -313,7 +318,7 @@ impl Baseline {
             self.tail.learn(raw);
         }
         self.learn_shift(raw, below, days);
-        self.learn_profile(moment, seen, weight);
+        self.learn_profile(moment, seen, weight, level.max(1e-6));
     }
 
     fn learn_dispersion(&mut self, seen: &Observation, belief: &Belief, days: f64) {
@@ -348,19 +353,19 @@ impl Baseline {
         }
     }
 
-    fn learn_profile(&mut self, moment: &Moment, seen: &Observation, weight: f64) {
+    fn learn_profile(&mut self, moment: &Moment, seen: &Observation, weight: f64, level: f64) {
         if self.profile.is_none() && self.events >= PROFILE_EVENTS {
-            let flat = Profile::flat(self.level.value(), (self.buckets - 1.0).min(14.0 / moment.days.max(1e-9)));
+            let flat = Profile::flat((self.buckets - 1.0).min(14.0 / moment.days.max(1e-9)));
             self.profile = Some(Box::new(flat));
             self.until_fit = (1.0 - self.days).max(0.0);
         }
         let (days, events, dispersion) = (self.days, self.events, self.dispersion());
         let Some(profile) = &mut self.profile else { return };
-        profile.learn(moment, seen.failed / seen.coverage.max(0.1), weight);
+        profile.learn(moment, seen.failed / seen.coverage.max(0.1) / level, weight);
         self.until_fit -= moment.days;
         if self.until_fit <= 0.0 {
             self.until_fit = 1.0;
-            let factor = profile.refit(dispersion, days, events);
+            let factor = profile.refit(level, dispersion, days, events);
             for level in [&mut self.level, &mut self.slow, &mut self.recent] {
                 level.rescale(factor);
             }

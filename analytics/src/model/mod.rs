@@ -15,6 +15,8 @@ mod tail;
 mod window;
 
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod tests;
 
 pub use baseline::{Baseline, Observation, Scored};

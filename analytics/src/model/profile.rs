@@ -32,11 +32,11 @@ pub struct Profile {
 persist!(Profile { counts, weights, scale, ring, ring_days, eta, spikes, coefficients, complexity });
 
 impl Profile {
-    /// A flat profile of a series that has had `rate` events per bucket over `buckets` buckets.
-    pub fn flat(rate: f64, buckets: f64) -> Self {
+    /// A flat profile of a series that has been at its level over `buckets` buckets.
+    pub fn flat(buckets: f64) -> Self {
         let per_slot = (buckets / WEEK_SLOTS as f64) as f32;
         Self {
-            counts: vec![per_slot * rate as f32; WEEK_SLOTS],
+            counts: vec![per_slot; WEEK_SLOTS],
             weights: vec![per_slot; WEEK_SLOTS],
             scale: 1.0,
             ring: vec![f32::NAN; RING_DAYS * DAY_SLOTS],
@@ -48,7 +48,7 @@ impl Profile {
         }
     }
 
-    /// Expected count of a slot, before the level.
+    /// Expected count of a slot in units of the level.
     pub fn at(&self, slot: usize) -> f64 {
         f64::from(self.eta[slot % WEEK_SLOTS]).exp()
     }
@@ -61,7 +61,8 @@ impl Profile {
             + 2 * self.spikes.len()
     }
 
-    /// Takes one bucket in: `count` per unit of exposure, with the weight that robustness left it.
+    /// Takes one bucket in: `count` in units of the level then, so that a level that moves leaves the shape alone, with
+    /// the weight that robustness left it.
     pub fn learn(&mut self, moment: &Moment, count: f64, weight: f64) {
         self.scale *= 2.0_f64.powf(moment.days / HALF_LIFE);
         if self.scale > LARGEST_SCALE {
@@ -83,8 +84,8 @@ impl Profile {
         days[of_day] = if days[of_day].is_nan() { count as f32 } else { days[of_day].max(count as f32) };
     }
 
-    /// Fits anew. Returns by how much the profile as a whole went up.
-    pub fn refit(&mut self, dispersion: f64, age_days: f64, events: f64) -> f64 {
+    /// Fits anew, with the noise of counts at this level. Returns by how much the profile as a whole went up.
+    pub fn refit(&mut self, level: f64, dispersion: f64, age_days: f64, events: f64) -> f64 {
         let allowed = if age_days < 1.0 {
             Complexity::Constant
         } else if age_days < 8.0 || events < 100.0 {
@@ -98,7 +99,7 @@ impl Profile {
             .iter()
             .map(|&slot| Row {
                 weight: f64::from(self.weights[slot]) / self.scale,
-                mean: f64::from(self.counts[slot]) / f64::from(self.weights[slot]),
+                mean: level * f64::from(self.counts[slot]) / f64::from(self.weights[slot]),
             })
             .collect();
         let total: f64 = rows.iter().map(|row| row.weight * row.mean).sum();
@@ -118,7 +119,7 @@ impl Profile {
             if complexity > allowed {
                 break;
             }
-            let mut start = self.start(complexity, mean);
+            let mut start = self.start(complexity, mean, level);
             start.truncate(width(complexity));
             let features = design(complexity, &[]);
             let Some(found) = fit(&features, &rows, dispersion, &start) else { continue };
@@ -129,7 +130,7 @@ impl Profile {
                 best = (complexity, found);
             }
         }
-        self.spikes = self.recurring(&week(best.0, &[], &best.1), dispersion);
+        self.spikes = self.recurring(&week(best.0, &[], &best.1), level, dispersion);
         if !self.spikes.is_empty() {
             let mut start = best.1.clone();
             start.resize(best.1.len() + self.spikes.len(), 0.0);
@@ -139,18 +140,21 @@ impl Profile {
             }
         }
         let eta = week(best.0, &self.spikes, &best.1);
-        self.eta = eta.into_iter().map(|eta| eta.clamp(-12.0, 15.0) as f32).collect();
+        self.eta = eta.into_iter().map(|eta| (eta.clamp(-12.0, 15.0) - level.ln()) as f32).collect();
         self.complexity = best.0 as u8;
         self.coefficients = best.1;
+        self.coefficients[0] -= level.ln();
         let after: f64 = (0..WEEK_SLOTS).map(|slot| self.at(slot)).sum();
         (after / before.max(1e-12)).clamp(1e-6, 1e6)
     }
 
     /// Where the fit starts: the last one's coefficients where they are of this form.
-    fn start(&self, complexity: Complexity, mean: f64) -> Vec<f64> {
+    fn start(&self, complexity: Complexity, mean: f64, level: f64) -> Vec<f64> {
         let known = self.coefficients.len() - self.spikes.len().min(self.coefficients.len() - 1);
         if self.complexity >= complexity as u8 && known >= width(complexity) {
-            return self.coefficients[..width(complexity)].to_vec();
+            let mut start = self.coefficients[..width(complexity)].to_vec();
+            start[0] += level.ln();
+            return start;
         }
         let mut start = vec![0.0; width(complexity)];
         start[0] = mean.ln();
@@ -158,8 +162,9 @@ impl Profile {
     }
 
     /// Slots of the day whose median over the last days lies well above the smooth fit; their neighbours need less.
-    fn recurring(&self, smooth: &[f64], dispersion: f64) -> Vec<u16> {
-        let medians: Vec<Option<(f64, f64)>> = (0..DAY_SLOTS).map(|of_day| self.median(of_day, smooth)).collect();
+    fn recurring(&self, smooth: &[f64], level: f64, dispersion: f64) -> Vec<u16> {
+        let medians: Vec<Option<(f64, f64)>> =
+            (0..DAY_SLOTS).map(|of_day| self.median(of_day, smooth, level)).collect();
         let excess = |of_day: usize| {
             medians[of_day]
                 .map_or(f64::NEG_INFINITY, |(median, fit)| (median - fit) / (fit + dispersion * fit * fit + 1.0).sqrt())
@@ -179,13 +184,13 @@ impl Profile {
     }
 
     /// Median count of a slot of the day over the days kept, and the mean of the fit over the same days.
-    fn median(&self, of_day: usize, smooth: &[f64]) -> Option<(f64, f64)> {
+    fn median(&self, of_day: usize, smooth: &[f64], level: f64) -> Option<(f64, f64)> {
         let mut counts = Vec::with_capacity(RING_DAYS);
         let mut fitted = 0.0;
         for (place, day) in self.ring_days.iter().enumerate() {
             let count = self.ring[place * DAY_SLOTS + of_day];
             if *day != i64::MIN && !count.is_nan() {
-                counts.push(f64::from(count));
+                counts.push(level * f64::from(count));
                 // Days are counted from the common era, whose first day was a Monday.
                 let weekday = (day - 1).rem_euclid(7) as usize;
                 fitted += smooth[weekday * DAY_SLOTS + of_day].clamp(-12.0, 15.0).exp();

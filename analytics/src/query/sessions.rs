@@ -79,7 +79,10 @@ impl TextSessions {
                 Arc::clone(field)
             }
         });
-        Self { source: Source::Store(store), schema: Arc::new(Schema::new(shown.collect::<Vec<_>>())) }
+        Self {
+            source: Source::Store(store),
+            schema: Arc::new(Schema::new_with_metadata(shown.collect::<Vec<_>>(), stored.metadata().clone())),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ pub(crate) mod rows;
 mod select;
 pub(crate) mod series;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -122,7 +122,8 @@ impl Cache {
                 self.segments.forget(&path);
                 continue;
             }
-            self.loaded.retain(|path, _| current.values().any(|(segment, _)| segment.path == *path));
+            let speaking: HashSet<&PathBuf> = current.values().map(|(segment, _)| &segment.path).collect();
+            self.loaded.retain(|path, _| speaking.contains(path));
             let mut buckets = Buckets::new();
             for (path, outcomes) in &self.loaded {
                 for outcome in outcomes {

@@ -97,8 +97,7 @@ impl Catalogue {
                 files.push(Arc::new(file));
             }
         }
-        let replaced: HashSet<String> =
-            files.iter().flat_map(|file| file.originals.iter().filter(|name| **name != file.name).cloned()).collect();
+        let replaced = replaced_names(&files);
         files.retain(|file| !replaced.contains(&file.name));
         files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(files)
@@ -158,6 +157,14 @@ impl Catalogue {
         }
         Ok(found)
     }
+}
+
+/// Names of the files whose rows one of these merged files took over.
+pub fn replaced_names(files: &[Arc<SessionFile>]) -> HashSet<String> {
+    let taken = |file: &Arc<SessionFile>| {
+        file.originals.iter().map(|o| o.name.clone()).filter(|name| *name != file.name).collect::<Vec<_>>()
+    };
+    files.iter().flat_map(taken).collect()
 }
 
 /// Sub-folders whose name stands for a number.

@@ -9,8 +9,38 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::statistics::Statistics;
 use tracker::Micros;
 
-/// Footer key under which a merged file lists the names of the files whose rows it took over, comma-separated.
+/// Footer key under which a merged file lists the files whose rows it took over, as `name:first:last` by commas.
 pub const REPLACES: &str = "halfopen.replaces";
+
+/// A file as it was first written: what buckets are marked with, also after its rows moved into a merged file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    /// File name.
+    pub name: String,
+    /// Earliest `end` in it.
+    pub first: Micros,
+    /// Latest `end` in it.
+    pub last: Micros,
+}
+
+impl Original {
+    /// The files of a [`REPLACES`] note.
+    fn parse_all(note: &str) -> Option<Vec<Self>> {
+        let one = |entry: &str| {
+            let mut parts = entry.rsplitn(3, ':');
+            let last = parts.next()?.parse().ok()?;
+            let first = parts.next()?.parse().ok()?;
+            Some(Self { name: parts.next()?.to_owned(), first, last })
+        };
+        note.split(',').map(one).collect()
+    }
+
+    /// The [`REPLACES`] note for these files.
+    pub fn note(all: &[Self]) -> String {
+        let entries: Vec<String> = all.iter().map(|o| format!("{}:{}:{}", o.name, o.first, o.last)).collect();
+        entries.join(",")
+    }
+}
 
 /// One whole session file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +57,8 @@ pub struct SessionFile {
     pub first: Micros,
     /// Latest `end` in it.
     pub last: Micros,
-    /// Names of the files whose rows it holds: its own, or those that it was merged from.
-    pub originals: Vec<String>,
+    /// The files whose rows it holds: itself, or those that it was merged from.
+    pub originals: Vec<Original>,
 }
 
 /// Reads the footer of the file at `path`.
@@ -41,17 +71,12 @@ pub fn read_footer(path: &Path) -> Result<SessionFile, String> {
     let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|e| e.to_string())?;
     let (first, last) = end_range(&metadata)?;
     let name = path.file_name().and_then(|name| name.to_str()).ok_or("its name is not UTF-8")?.to_owned();
-    let replaced = note(&metadata, REPLACES).map(|names| names.split(',').map(str::to_owned).collect());
+    let replaced = match note(&metadata, REPLACES) {
+        Some(note) => Original::parse_all(&note).ok_or("its list of replaced files is garbled")?,
+        None => vec![Original { name: name.clone(), first, last }],
+    };
     let rows = u64::try_from(metadata.file_metadata().num_rows()).map_err(|e| e.to_string())?;
-    Ok(SessionFile {
-        path: path.to_owned(),
-        size,
-        rows,
-        first,
-        last,
-        originals: replaced.unwrap_or_else(|| vec![name.clone()]),
-        name,
-    })
+    Ok(SessionFile { path: path.to_owned(), size, rows, first, last, originals: replaced, name })
 }
 
 /// The value of a footer note.

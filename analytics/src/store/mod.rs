@@ -2,6 +2,7 @@
 //!
 //! Owns the path layout, the write-once guarantee and the catalogue of files; must not know counts, models or HTTP.
 
+mod compact;
 pub(crate) mod files;
 pub(crate) mod filter;
 pub(crate) mod footer;

@@ -168,3 +168,22 @@ proptest! {
         prop_assert_eq!(seen.iter().map(key).collect::<Vec<_>>(), expected);
     }
 }
+
+#[test]
+fn merging_small_files_changes_nothing_that_is_read() {
+    let (folder, store) = store();
+    for (n, record) in some(18).iter().enumerate() {
+        put(&store, &format!("c{n}"), std::slice::from_ref(record));
+    }
+    let before = all(&store);
+    let count = || parquet_files(&folder.path().join("sessions")).len();
+    assert_eq!((before.len(), count()), (18, 18));
+    let later = T0 + 10 * layout::HOUR;
+    assert_eq!(store.compact(later, later).unwrap(), 18);
+    let fresh = SessionStore::open(folder.path()).unwrap();
+    assert_eq!(all(&fresh), before, "while replaced files are still there");
+    assert_eq!(fresh.compact(later + 700 * SECOND, later).unwrap(), 0);
+    assert_eq!(count(), 2);
+    let fresh = SessionStore::open(folder.path()).unwrap();
+    assert_eq!(all(&fresh), before);
+}

@@ -26,7 +26,7 @@ fn record() -> impl Strategy<Value = StoredRecord> {
         |(series, now, first, ([a, b, c, d], p, impact, actual, flags), text)| StoredRecord {
             record: AnomalyRecord {
                 service: text.clone(),
-                timestamp: i64::from(a) * 1000,
+                timestamp: 7_000,
                 bucket_span: 900,
                 record_score: now,
                 initial_record_score: first,
