@@ -8,7 +8,7 @@ use jobs::{Cause, Influencer, Level, Score, SeriesKey};
 use tracker::{Outcome, Perspective};
 
 use crate::buckets::count::Rows;
-use crate::buckets::counts::{TCP_FAILURES, Tally};
+use crate::buckets::counts::TCP_FAILURES;
 use crate::detect::world::{ScoredSeries, View};
 use crate::error::Result;
 use crate::results::columns::Columns;
