@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use super::args::{Place, TableFormat};
 use super::exit::{Exit, Failed, OrExit};
 use super::query::{Printer, report_skipped, table};
-use super::{config, output, progress, time};
+use super::{config, output, progress, runtime, time};
 use crate::clock;
 use crate::service::lock::StoreLock;
 use crate::service::settings;
@@ -24,7 +24,7 @@ pub fn run(place: &Place, from: Option<&str>, to: Option<&str>, format: TableFor
     let _lock = StoreLock::take(&dir).or_exit(Exit::CannotCreate)?;
     let mut detector = Detector::open(&store, settings::detection(&config)).or_exit(Exit::Config)?;
     let bars = Bars { counted: progress::bar(0, "counting", false), scored: progress::bar(0, "scoring", false) };
-    let summary = detector.run(to.unwrap_or_else(clock::now), &bars)?;
+    let summary = runtime()?.block_on(detector.run(to.unwrap_or_else(clock::now), &bars))?;
     bars.counted.finish_and_clear();
     bars.scored.finish_and_clear();
     report_skipped(&store);

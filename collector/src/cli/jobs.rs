@@ -32,7 +32,8 @@ pub fn prefix(config: &crate::config::Config) -> Result<Prefix, Failed> {
 
 fn list(jobs: &[JobDefinition]) -> Result<Exit, Failed> {
     let width = jobs.iter().map(|job| job.id.as_str().len()).max().unwrap_or(0);
-    let lines: Vec<_> = jobs.iter().map(|job| format!("{:width$}  {}\n", job.id.as_str(), job.description)).collect();
+    let about = |job: &JobDefinition| job.description.clone().unwrap_or_default();
+    let lines: Vec<_> = jobs.iter().map(|job| format!("{:width$}  {}\n", job.id.as_str(), about(job))).collect();
     output::print(&lines.concat())
 }
 

@@ -30,7 +30,7 @@ pub fn export(
     let mut out = output::stdout();
     let mut lines: Box<dyn Iterator<Item = String>> = match format {
         DocumentFormat::Ndjson => Box::new(write::ndjson(all)),
-        DocumentFormat::Csv => Box::new(write::csv(&all)),
+        DocumentFormat::Csv => Box::new(write::csv(all)),
     };
     let written = lines.try_for_each(|line| out.write_all(line.as_bytes())).and_then(|()| out.flush());
     output::finish(written, Exit::Ok)

@@ -1,17 +1,17 @@
 //! Detection while the product serves: one thread that scores every bucket once it is sealed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use analytics::{DetectSummary, Detector, JobStatus, Silent};
+use tokio::sync::oneshot;
 use tracker::Micros;
 
 /// Runs the detector again and again until it is stopped.
 #[derive(Debug)]
 pub struct Detection {
-    stop: Arc<AtomicBool>,
+    stop: oneshot::Sender<()>,
     status: Arc<Mutex<Vec<JobStatus>>>,
     thread: JoinHandle<()>,
 }
@@ -37,18 +37,22 @@ impl Detection {
     ///
     /// # Errors
     /// The thread cannot be started.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub fn start(
         mut detector: Detector,
         span: Duration,
         clock: impl Fn() -> Micros + Send + 'static,
         found: impl Fn(&DetectSummary) + Send + 'static,
     ) -> std::io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, mut stopped) = oneshot::channel();
         let status = Arc::new(Mutex::new(detector.status()));
-        let (stopped, shared) = (Arc::clone(&stop), Arc::clone(&status));
-        let thread = std::thread::Builder::new().name("detect".to_owned()).spawn(move || {
-            while !stopped.load(Ordering::Acquire) {
-                match detector.run(clock(), &Silent) {
+        let shared = Arc::clone(&status);
+        let runtime = tokio::runtime::Handle::current();
+        let forever = async move {
+            loop {
+                match detector.run(clock(), &Silent).await {
                     Ok(summary) if summary.buckets > 0 => {
                         tracing::info!(buckets = summary.buckets, anomalies = summary.records.len(), "scored");
                         found(&summary);
@@ -57,8 +61,16 @@ impl Detection {
                     Err(error) => tracing::error!(%error, "detection failed, trying again"),
                 }
                 *shared.lock().unwrap_or_else(PoisonError::into_inner) = detector.status();
-                std::thread::park_timeout(interval(span));
+                tokio::time::sleep(interval(span)).await;
             }
+        };
+        let thread = std::thread::Builder::new().name("detect".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = forever => {}
+                    _ = &mut stopped => {}
+                }
+            });
         })?;
         Ok(Self { stop, status, thread })
     }
@@ -68,10 +80,9 @@ impl Detection {
         DetectionStatus(Arc::clone(&self.status))
     }
 
-    /// Stops after the run that is under way.
+    /// Stops. A run that is under way is given up: what it has not sealed is scored by the next one.
     pub fn stop(self) {
-        self.stop.store(true, Ordering::Release);
-        self.thread.thread().unpark();
+        self.stop.send(()).ok();
         if self.thread.join().is_err() {
             tracing::error!("the detection thread panicked");
         }

@@ -105,7 +105,7 @@ impl<F: Fn() -> Vec<Sample> + Send + Sync + 'static> Collector for Reader<F> {
             for sample in values {
                 let mut one = family.encode_family(&sample.labels)?;
                 if metric.counter {
-                    one.encode_counter::<(), _, u64>(&sample.value, None)?;
+                    one.encode_counter::<Labels, _, u64>(&sample.value, None)?;
                 } else {
                     one.encode_gauge(&sample.value)?;
                 }

@@ -54,7 +54,7 @@ impl Sight {
         of_exporters(&self.of_ingest(IngestHandle::exporters), &mut samples);
         for job in self.jobs() {
             let of = |metric, value| Sample::of(metric, "perspective", job.perspective.as_str(), value);
-            samples.extend(job.lag_seconds.map(|lag| of(metrics::JOB_LAG, lag as f64)));
+            samples.extend(job.last_bucket.map(|_| of(metrics::JOB_LAG, job.lag_seconds as f64)));
             samples.push(of(metrics::JOB_SERIES, job.series as f64));
             samples.push(of(metrics::JOB_MEMORY, job.memory_bytes as f64));
         }
@@ -68,7 +68,7 @@ fn of_counters(counters: &IngestCounters) -> Vec<Sample> {
         Sample::plain(metrics::DATAGRAMS_IN, counters.received + counters.kernel_dropped),
         Sample::plain(metrics::DATAGRAMS_OUT, decoder.datagrams_used),
         Sample::plain(metrics::RECORDS_IN, decoder.sources.records),
-        Sample::plain(metrics::RECORDS_OUT, decoder.sources.flows),
+        Sample::plain(metrics::RECORDS_OUT, decoder.sources.flow_records),
         Sample::plain(metrics::WAITING_SETS, decoder.waiting_sets),
         Sample::plain(metrics::FLOWS_IN, stitch.flows),
         Sample::plain(metrics::FLOWS_JOINED, stitch.joined),
