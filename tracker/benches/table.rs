@@ -2,16 +2,56 @@
 //!
 //! `cargo bench -p tracker`. Packets are made beforehand; their number per second is the throughput shown.
 
+#![allow(clippy::print_stderr)]
+
 use std::hint::black_box;
 use std::time::Duration;
 
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tracker::packet::{Packet, addr_of, flag, proto};
 use tracker::parse::{FrameMeta, LinkType, ParseSettings, Parser};
 use tracker::table::Each;
 use tracker::{SessionTable, TableSettings};
 
-/// SplitMix64: the same packets in every run.
+/// Time on the processor of this thread, so that other work on the machine does not count.
+struct CpuTime;
+
+fn on_processor() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
+}
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        on_processor()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        on_processor().saturating_sub(start)
+    }
+
+    fn add(&self, a: &Duration, b: &Duration) -> Duration {
+        *a + *b
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
+
+/// `SplitMix64`: the same packets in every run.
 struct Random(u64);
 
 impl Random {
@@ -62,7 +102,7 @@ fn established(sessions: u32) -> SessionTable {
 
 const ROUND: usize = 200_000;
 
-fn look_ups(bench: &mut Criterion) {
+fn look_ups(bench: &mut Criterion<CpuTime>) {
     let mut group = bench.benchmark_group("packets_of_established_sessions");
     group.throughput(Throughput::Elements(ROUND as u64)).sample_size(20).measurement_time(Duration::from_secs(8));
     for sessions in [50_000u32, 500_000, 2_000_000] {
@@ -121,7 +161,7 @@ fn lives(open: u32, count: u32) -> Vec<Packet> {
     packets
 }
 
-fn whole_lives(bench: &mut Criterion) {
+fn whole_lives(bench: &mut Criterion<CpuTime>) {
     let mut group = bench.benchmark_group("whole_lives");
     group.sample_size(10).measurement_time(Duration::from_secs(8));
     let packets = lives(50_000, 150_000);
@@ -160,7 +200,7 @@ fn frame(packet: &Packet) -> Vec<u8> {
     frame
 }
 
-fn frames(bench: &mut Criterion) {
+fn frames(bench: &mut Criterion<CpuTime>) {
     let mut group = bench.benchmark_group("frames");
     let packets = lives(1000, 2000);
     let frames: Vec<Vec<u8>> = packets.iter().map(frame).collect();
@@ -182,5 +222,9 @@ fn frames(bench: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, look_ups, whole_lives, frames);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = look_ups, whole_lives, frames
+}
 criterion_main!(benches);

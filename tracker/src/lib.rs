@@ -6,6 +6,8 @@
 //! `DataFusion`, HTTP or configuration files.
 
 pub mod batch;
+#[cfg(target_os = "linux")]
+pub mod capture;
 pub mod community;
 pub mod locality;
 pub mod outcome;

@@ -23,6 +23,7 @@ mod wheel;
 mod window;
 
 use std::hash::BuildHasher as _;
+use std::hint::black_box;
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
@@ -162,6 +163,12 @@ impl SessionTable {
             lookups.extend(batch.iter().map(|packet| self.hash(packet)));
             for lookup in &mut lookups {
                 lookup.hint = self.find(&lookup.key, lookup.hash);
+            }
+            for lookup in &lookups {
+                if let Some(entry) = self.entries.get(lookup.hint) {
+                    // Reads the cache lines that following the packet will need.
+                    black_box((entry.bytes[0], entry.ends[1].last, entry.interims));
+                }
             }
             for (packet, lookup) in batch.iter().zip(&lookups) {
                 self.advance(packet.time, sink);

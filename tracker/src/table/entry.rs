@@ -57,12 +57,13 @@ pub(super) mod bit {
     pub const LIVE: u32 = 1 << 25;
 }
 
-/// A session.
+/// A session. The layout is fixed, so that what one packet needs lies together.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub(super) struct Entry {
     pub key: Key,
-    pub start: Micros,
     pub last: Micros,
+    pub start: Micros,
     pub bytes: [u64; 2],
     pub history: History,
     pub ends: [End; 2],

@@ -28,7 +28,7 @@ fn tags_and_labels() {
     let tagged = ethernet(0x8100, &[&[0x60, 100, 8, 0][..], &ip].concat());
     assert_eq!(is_syn(LinkType::Ethernet, &tagged).vlan, 100);
     let double = ethernet(0x88a8, &[&[0, 200, 0x81, 0, 1, 44, 8, 0][..], &ip].concat());
-    assert_eq!(is_syn(LinkType::Ethernet, &double).vlan, 300 << 16 | 200);
+    assert_eq!(is_syn(LinkType::Ethernet, &double).vlan, 0x012c_00c8);
     let mpls = ethernet(0x8847, &[&[0, 1, 0, 64, 0, 2, 1, 64][..], &ip].concat());
     assert_eq!(is_syn(LinkType::Ethernet, &mpls).vlan, 0);
     let wire = [&[0, 1, 0x01, 64, 0, 0, 0, 0][..], &ethernet(0x0800, &ip)].concat();
@@ -46,7 +46,7 @@ fn a_tag_that_the_card_took_out_is_the_outer_one() {
     let mut packets = Vec::new();
     let meta = FrameMeta { time: 0, wire_len: frame.len() as u32, vlan: Some(200), checksum_known: false };
     parser.parse(LinkType::Ethernet, &frame, meta, &mut packets);
-    assert_eq!(packets[0].vlan, 300 << 16 | 200);
+    assert_eq!(packets[0].vlan, 0x012c_00c8);
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn what_cannot_be_opened_costs_only_the_inner_packet() {
         ipv4(17, &udp(1, 6081, &[0xff; 40])),
         ipv4(51, &[6]),
     ] {
-        let (packets, stats) = read_with(ParseSettings::default(), LinkType::RawIp, &[broken.clone()]);
+        let (packets, stats) = read_with(ParseSettings::default(), LinkType::RawIp, std::slice::from_ref(&broken));
         assert_eq!(packets.len(), 1, "{broken:02x?}");
         assert_eq!(stats.malformed + stats.truncated, 1, "{broken:02x?}");
     }

@@ -56,7 +56,7 @@ fn model(events: &[Event]) -> &'static str {
     let find = |from: usize, wanted: &dyn Fn(usize, Event) -> bool| {
         (from..events.len()).find(|&index| wanted(index, events[index]))
     };
-    let sent_data = |side: usize, before: usize| events[..before].iter().any(|&event| event == (side, Data));
+    let sent_data = |side: usize, before: usize| events[..before].contains(&(side, Data));
     // A side acknowledges data of the other that it has seen: works without any handshake.
     let works = |index: usize, (side, kind): Event| matches!(kind, Ack | Data | FinAck) && sent_data(1 - side, index);
     // What decides first: an answer of the server, or the client giving up.

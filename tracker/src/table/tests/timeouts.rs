@@ -118,7 +118,7 @@ fn time_outs_count_from_the_last_packet() {
 
 #[test]
 fn interim_records_have_the_id_of_the_final_one() {
-    let settings = TableSettings { interim: Some(Duration::from_secs(60)), ..TableSettings::default() };
+    let settings = TableSettings { interim: Some(Duration::from_mins(1)), ..TableSettings::default() };
     let mut world = World::new(settings);
     let mut talk = Talk::new(1);
     world.see_all(talk.handshake(0));
