@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 pub mod filter;
+mod privileges;
 mod ring;
 mod socket;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use crate::parse::{FrameMeta, LinkType};
 use filter::{Filter, FilterError};
+pub use privileges::drop_capabilities;
 use ring::Ring;
 use socket::Socket;
 

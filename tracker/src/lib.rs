@@ -9,6 +9,8 @@ pub mod batch;
 #[cfg(target_os = "linux")]
 pub mod capture;
 pub mod community;
+#[cfg(target_os = "linux")]
+pub mod live;
 pub mod locality;
 pub mod outcome;
 pub mod packet;

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::live::Live;
 use crate::packet::{Packet, proto};
 use crate::parse::{ParseSettings, Parser};
 use crate::record::SessionRecord;
@@ -207,4 +208,30 @@ fn errors_are_clear() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_thread_of_its_own_follows_sessions_until_they_time_out() {
+    let Some(pair) = Pair::new("l") else { return };
+    let capture = pair.capture(quick("v0")).unwrap();
+    let mut live =
+        Live::new(capture, Parser::new(ParseSettings::default()), SessionTable::new(TableSettings::default()));
+    pair.within(false, || assert!(connect("10.77.0.2:8081").is_err()));
+    let mut records: Vec<SessionRecord> = Vec::new();
+    let began = Instant::now();
+    while live.table().is_empty() && began.elapsed() < Duration::from_secs(10) {
+        live.turn(Duration::from_millis(50), || 0, &mut records).unwrap();
+    }
+    let view = |live: &Live| live.table().page(0, 10, 0, &|view| view.proto == proto::TCP).items;
+    while view(&live).first().is_none_or(|view| view.state != "refused") && began.elapsed() < Duration::from_secs(10) {
+        live.turn(Duration::from_millis(50), || 0, &mut records).unwrap();
+    }
+    let last = view(&live)[0].last;
+    live.turn(Duration::ZERO, || last + 2_900_000, &mut records).unwrap();
+    let refused: Vec<_> = records.iter().filter(|record| record.server.port == 8081).collect();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].outcome.as_str(), "refused");
+    let stats = live.stats().unwrap();
+    assert_eq!(stats.capture.drops, 0);
+    assert!(stats.parse.frames >= 2 && stats.table.created >= 1);
 }
