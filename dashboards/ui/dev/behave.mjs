@@ -71,6 +71,8 @@ await scene('keys', '', async (page, param) => {
 });
 
 await scene('few requests', '', async (page) => {
+  await rows(page).first().waitFor();
+  await page.locator('.u-over').first().waitFor();
   const asked = [];
   page.on(
     'request',
