@@ -45,6 +45,9 @@ pub struct Frame<'a> {
 /// Largest frame that is believed. The formats allow 4 GiB.
 const MAX_FRAME: usize = 1 << 20;
 
+/// No time stamp is taken to be later than this (the year 38 500), so that sums of times stay in range.
+const MAX_TIME: Micros = 1 << 60;
+
 /// What one interface of a pcapng section says of its packets.
 #[derive(Debug, Clone, Copy)]
 struct Interface {
@@ -161,7 +164,7 @@ fn next_record<R: Read>(
 
 /// Units of `resolution` per second as microseconds.
 fn to_micros(units: u64, resolution: u64) -> Micros {
-    (u128::from(units) * 1_000_000 / u128::from(resolution.max(1))) as Micros
+    (u128::from(units) * 1_000_000 / u128::from(resolution.max(1))).min(MAX_TIME as u128) as Micros
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ struct Lookup {
 
 impl SessionTable {
     /// An empty table.
-    pub fn new(settings: TableSettings) -> Self {
+    pub fn new(mut settings: TableSettings) -> Self {
         let timeouts = settings.timeouts.by_class();
         let mut hurried = timeouts;
         for class in
@@ -122,7 +122,8 @@ impl SessionTable {
             let timeout = &mut hurried[class as usize];
             *timeout = (*timeout).min(expiry::HURRIED);
         }
-        let max_sessions = settings.max_sessions.clamp(1, (1 << 31) - 1);
+        settings.max_sessions = settings.max_sessions.clamp(1, (1 << 31) - 1);
+        let max_sessions = settings.max_sessions;
         let percent = usize::from(settings.half_open_percent.min(100));
         let observer = foldhash::fast::FixedState::with_seed(0).hash_one(settings.observer.as_ref());
         Self {

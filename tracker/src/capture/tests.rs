@@ -1,5 +1,7 @@
 //! Capture on a veth pair in a network namespace of its own. Needs root and iproute2; says so and skips without.
 
+mod kernel;
+
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::source::Source;
-use super::{Found, Interface, MAX_FRAME, PcapError, SECTION, to_micros};
+use super::{Found, Interface, MAX_FRAME, MAX_TIME, PcapError, SECTION, to_micros};
 use crate::parse::LinkType;
 
 const INTERFACE: u32 = 1;
@@ -77,7 +77,8 @@ pub(super) fn next_packet<R: Read>(
                 if captured > body.len() - 20 {
                     return Err(malformed("a packet longer than its block"));
                 }
-                let time = to_micros(units, interface.resolution) + interface.offset.saturating_mul(1_000_000);
+                let offset = interface.offset.saturating_mul(1_000_000).clamp(-MAX_TIME, MAX_TIME);
+                let time = (to_micros(units, interface.resolution) + offset).clamp(-MAX_TIME, MAX_TIME);
                 let wire_len = order.u32(body, 16);
                 return Ok(Some(Found { link: interface.link, range: 28..28 + captured, time, wire_len }));
             }

@@ -59,15 +59,17 @@ impl SessionTable {
         }
         entry.class = lists::class_of(&entry);
         self.make_room(packet, &entry, sink)?;
-        Some(self.insert(entry, lookup.hash))
+        self.insert(entry, lookup.hash)
     }
 
-    fn insert(&mut self, mut entry: Entry, hash: u64) -> u32 {
+    fn insert(&mut self, mut entry: Entry, hash: u64) -> Option<u32> {
         entry.flags |= bit::LIVE;
         entry.generation = self.entries.next_free().map_or(0, |place| self.entries[place].generation.wrapping_add(1));
         let (start, generation) = (entry.last, entry.generation);
-        // Room was made above: a table without a place for one entry does not exist.
-        let Some(index) = self.entries.insert(entry) else { unreachable!("a full table was given an entry") };
+        let Some(index) = self.entries.insert(entry) else {
+            self.stats.refused += 1;
+            return None;
+        };
         let (entries, hasher) = (&self.entries, &self.hasher);
         self.index.insert_unique(hash, index, |&other| entries[other].key.hash(hasher));
         self.lists.push(&mut self.entries, index);
@@ -78,7 +80,7 @@ impl SessionTable {
         } else {
             self.schedule(index);
         }
-        index
+        Some(index)
     }
 
     /// Asks the rules; `None` if the session is not to be looked at.
@@ -108,7 +110,7 @@ impl SessionTable {
 
     /// Makes sure that there is a place; `None` if the packet may not begin a session now.
     fn make_room(&mut self, packet: &Packet, entry: &Entry, sink: &mut dyn Sink) -> Option<()> {
-        let (used, most) = (self.entries.len(), self.settings.max_sessions.max(1));
+        let (used, most) = (self.entries.len(), self.settings.max_sessions);
         if !self.emergency && used >= most - most / 10 {
             self.emergency = true;
             self.stats.emergencies += 1;
