@@ -44,6 +44,8 @@ fn what_the_kernel_did_is_what_the_tracker_says() {
     for (kind, last) in [("unreachable", 1), ("prohibit", 2), ("blackhole", 3)] {
         assert!(ip(&format!("-n {name}b route add {kind} 10.88.0.{last}/32")));
     }
+    // The one that dies on the way has a way to go.
+    assert!(ip(&format!("-n {name}b route add 10.88.0.9/32 dev v1")));
     let listeners = pair.within(true, || {
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
         // One error for each packet, without the usual limit.
