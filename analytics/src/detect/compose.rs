@@ -39,7 +39,7 @@ pub fn compose(scored: &ScoredView, view: &View, failures: &[Failure], start: i6
     records.sort_by(|a, b| {
         b.record_score.value().total_cmp(&a.record_score.value()).then_with(|| a.series.cmp(&b.series))
     });
-    let records = choose(records);
+    let records = choose(records, failures);
     let n = scored.series.iter().filter(|one| one.scored.ready).count() as f64;
     // The most surprising series, paid for having looked at all of them.
     let most = scored.series.iter().map(|one| one.surprise - n.max(1.0).ln()).fold(0.0, f64::max);

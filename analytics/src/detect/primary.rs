@@ -1,19 +1,26 @@
 //! Which of several records that say the same is the one to show.
 //!
 //! A server of which several ports rise is shown instead of the ports; a port that explains its server instead of the
-//! server; a client that fails at many targets instead of the targets. Every record stays, marked or not.
+//! server; a client that fails at many targets instead of the targets; a target at which many clients fail instead of the
+//! clients. Every record stays, marked or not.
 
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use jobs::{AnomalyRecord, Level};
+use jobs::{AnomalyRecord, Level, SeriesKey};
+use tracker::Perspective;
 
+use crate::detect::explain::Failure;
 use crate::results::rows::StoredRecord;
 
 /// Share of a roll-up's excess from which one of its parts says the same more precisely.
 const SAME: f64 = 0.8;
+/// Share of a target's excess from which a client is behind it.
+const MOST: f64 = 0.5;
 
-/// Marks the telling records of one bucket and puts them first, each group by falling score.
-pub fn choose(records: Vec<AnomalyRecord>) -> Vec<StoredRecord> {
+/// Marks the telling records of one bucket and puts them first, each group by falling score. `failures` holds the
+/// bucket's failed sessions, from which follows where a client failed.
+pub fn choose(records: Vec<AnomalyRecord>, failures: &[Failure]) -> Vec<StoredRecord> {
     let mut telling = vec![true; records.len()];
     for (parent, record) in records.iter().enumerate() {
         let level = record.series.level;
@@ -33,22 +40,7 @@ pub fn choose(records: Vec<AnomalyRecord>) -> Vec<StoredRecord> {
             telling[parent] = false;
         }
     }
-    for (index, record) in records.iter().enumerate() {
-        if record.series.level != Level::Client {
-            continue;
-        }
-        let targets: Vec<usize> =
-            (0..records.len()).filter(|&other| is_due_to(&records[other], record.series.client)).collect();
-        let endpoints = targets.iter().filter(|&&other| records[other].series.level == Level::ServerPort).count();
-        let one_target = targets.iter().any(|&other| {
-            records[other].series.level == Level::ServerPort && excess(&records[other]) >= SAME * excess(record)
-        });
-        if one_target {
-            telling[index] = false;
-        } else if endpoints != 1 {
-            targets.iter().for_each(|&other| telling[other] = false);
-        }
-    }
+    choose_clients(&records, failures, &mut telling);
     for (index, record) in records.iter().enumerate() {
         if record.series.level == Level::Perspective {
             let others = (0..records.len()).filter(|&other| other != index && telling[other]);
@@ -83,10 +75,132 @@ fn is_part(part: &AnomalyRecord, of: &AnomalyRecord) -> bool {
         }
 }
 
-/// Whether the record names this client as the one behind most of it.
-fn is_due_to(record: &AnomalyRecord, client: Option<IpAddr>) -> bool {
-    matches!(record.series.level, Level::ServerPort | Level::Server | Level::Port)
-        && record.influencers.iter().any(|influencer| {
-            influencer.field == "client_ip" && influencer.share >= 0.5 && influencer.value.parse().ok() == client
+/// Weighs clients against their targets: a client behind several targets tells more than they do, and a client that
+/// failed like everyone else at a target which is unusual without it tells nothing.
+fn choose_clients(records: &[AnomalyRecord], failures: &[Failure], telling: &mut [bool]) {
+    let index: HashMap<&SeriesKey, usize> = records.iter().enumerate().map(|(at, r)| (&r.series, at)).collect();
+    let clients = places(records, failures);
+    let clients: Vec<Client<'_>> = clients
+        .iter()
+        .filter_map(|(key, places)| {
+            let record = *index.get(key)?;
+            Some(Client::new(record, &records[record], places, &index))
         })
+        .collect();
+    for client in &clients {
+        let due: Vec<(usize, f64)> = client
+            .targets
+            .keys()
+            .map(|&at| (at, client.share(at, records)))
+            .filter(|(_, part)| *part >= MOST)
+            .collect();
+        let endpoints = || due.iter().filter(|(at, _)| records[*at].series.level == Level::ServerPort);
+        if endpoints().any(|(at, _)| excess(&records[*at]) >= SAME * client.excess) {
+            telling[client.record] = false;
+            continue;
+        }
+        // One target of a client may be unusual by itself; several of them are its doing.
+        let least = if endpoints().count() == 1 { SAME } else { MOST };
+        due.iter().filter(|(_, part)| *part >= least).for_each(|(at, _)| telling[*at] = false);
+    }
+    let shared: Vec<usize> =
+        clients.iter().filter(|client| client.shares_a_fate(records, telling)).map(|client| client.record).collect();
+    shared.into_iter().for_each(|record| telling[record] = false);
 }
+
+/// Where the clients that have records failed: server, port and how often, by the client's series.
+fn places(records: &[AnomalyRecord], failures: &[Failure]) -> BTreeMap<SeriesKey, Places> {
+    let of_client = |record: &&AnomalyRecord| record.series.level == Level::Client;
+    let mut known: HashMap<(Perspective, IpAddr), Places> = records
+        .iter()
+        .filter(of_client)
+        .filter_map(|record| Some(((record.series.perspective, record.series.client?), Places::new())))
+        .collect();
+    for failure in failures {
+        if let Some(places) = known.get_mut(&(failure.perspective, failure.client)) {
+            *places.entry((failure.server, failure.port)).or_default() += failure.failed;
+        }
+    }
+    let key = |(perspective, client)| SeriesKey {
+        perspective,
+        level: Level::Client,
+        server: None,
+        port: None,
+        client: Some(client),
+    };
+    known.into_iter().map(|(of, places)| (key(of), places)).collect()
+}
+
+/// Failed sessions by server and port.
+type Places = BTreeMap<(IpAddr, u16), u64>;
+
+/// A client's record and what it has to do with other records.
+struct Client<'a> {
+    record: usize,
+    /// Failed sessions of the client, and how many more than usual.
+    failed: f64,
+    excess: f64,
+    /// Each place with how often the client failed there and the records that count it.
+    places: Vec<(u64, Vec<usize>)>,
+    /// Records that count some of the client's failures, with how many.
+    targets: BTreeMap<usize, u64>,
+    own: &'a AnomalyRecord,
+}
+
+impl<'a> Client<'a> {
+    fn new(record: usize, own: &'a AnomalyRecord, places: &Places, index: &HashMap<&SeriesKey, usize>) -> Self {
+        let mut client = Self {
+            record,
+            failed: own.actual,
+            excess: excess(own),
+            places: Vec::with_capacity(places.len()),
+            targets: BTreeMap::new(),
+            own,
+        };
+        for (&(server, port), &failed) in places {
+            let level = |level, server, port| {
+                let key = SeriesKey { perspective: own.series.perspective, level, server, port, client: None };
+                index.get(&key).copied()
+            };
+            let counted: Vec<usize> = [
+                level(Level::ServerPort, Some(server), Some(port)),
+                level(Level::Server, Some(server), None),
+                level(Level::Port, None, Some(port)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            counted.iter().for_each(|&at| *client.targets.entry(at).or_default() += failed);
+            client.places.push((failed, counted));
+        }
+        client
+    }
+
+    /// Share of a target's excess that the client can be behind: no more than it failed there, nor than is unusual of
+    /// the client.
+    fn share(&self, target: usize, records: &[AnomalyRecord]) -> f64 {
+        let failed = self.targets.get(&target).map_or(0.0, |failed| *failed as f64);
+        let record = &records[target];
+        let (own, whole) = if excess(record) > 0.0 && self.excess > 0.0 {
+            (failed.min(self.excess), excess(record))
+        } else {
+            (failed, record.actual)
+        };
+        if whole > 0.0 { own / whole } else { 0.0 }
+    }
+
+    /// Whether most of the client's failures are at targets that tell as much and would without this client.
+    fn shares_a_fate(&self, records: &[AnomalyRecord], telling: &[bool]) -> bool {
+        let explains = |at: &usize| {
+            telling[*at]
+                && records[*at].record_score.value() >= self.own.record_score.value()
+                && self.share(*at, records) < MOST
+        };
+        let explained: u64 =
+            self.places.iter().filter(|(_, counted)| counted.iter().any(explains)).map(|(failed, _)| failed).sum();
+        explained as f64 >= SAME * self.failed
+    }
+}
+
+#[cfg(test)]
+mod tests;
