@@ -6,7 +6,7 @@ use tracker::Perspective;
 use utoipa::ToSchema;
 
 macro_rules! mirror {
-    ($(#[$doc:meta])* $name:ident as $public:ident from $source:ident, $case:literal { $($variant:ident),+ }) => {
+    ($(#[$doc:meta])* $name:ident as $public:ident from $source:ident, $case:tt { $($variant:ident),+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
         #[serde(rename_all = $case)]

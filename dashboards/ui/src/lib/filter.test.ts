@@ -1,3 +1,4 @@
+// Tests of the filter grammar.
 import { describe, expect, it } from 'vitest';
 import { filterText, isAddress, isPort, parseFilter } from './filter';
 

@@ -1,3 +1,4 @@
+// Tests of lanes.ts.
 import { describe, expect, it } from 'vitest';
 import { between, cellsFor, covered, fillLane, move, nextScored, ticks } from './lanes';
 

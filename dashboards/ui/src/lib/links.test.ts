@@ -1,3 +1,4 @@
+// Tests of links.ts.
 import { describe, expect, it } from 'vitest';
 import type { Anomaly } from '../api/types';
 import { bySeries, unbroken } from './groups';

@@ -1,3 +1,4 @@
+// Tests of range.ts.
 import { describe, expect, it } from 'vitest';
 import { absolute, DEFAULT_RANGE, isRelative, parseBound, relativeLabel, resolve, shift, zoomOut } from './range';
 

@@ -1,3 +1,4 @@
+// Tests of the small helpers.
 import { describe, expect, it } from 'vitest';
 import type { Exporter } from '../api/types';
 import { sumBuckets } from './buckets';

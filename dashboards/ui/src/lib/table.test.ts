@@ -1,3 +1,4 @@
+// Tests of table.ts.
 import { describe, expect, it } from 'vitest';
 import { addressKey, clicked, parseSort } from './sessions';
 import { fileName, sortBy, toCsv } from './table';

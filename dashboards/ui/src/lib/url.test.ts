@@ -1,3 +1,4 @@
+// Tests of url.ts.
 import { describe, expect, it } from 'vitest';
 import { basePath, hrefOf, pageOf, parseParams, patchParams, pick, toSearch } from './url';
 
