@@ -7,6 +7,7 @@ mod bounds;
 pub(crate) mod functions;
 mod results;
 pub(crate) mod sessions;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::error::Result;
 use crate::store::SessionStore;
+use whole::{Scanned, whole};
 
 /// Runs SQL over a store. Reads only.
 #[derive(Debug, Clone)]
@@ -37,20 +39,36 @@ impl QueryEngine {
     ///
     /// `sessions` has the stored columns, with addresses as text; equality, `IN` and `cidr_match(client_ip,
     /// '10.0.0.0/8')` on addresses and ranges of `"end"` decide which files and pages are read. `results` has one row
-    /// per record, bucket and influencer (`result_type`).
+    /// per record, bucket and influencer (`result_type`). Session files that turn out corrupt are left out and reported,
+    /// without a row of theirs being given.
     ///
     /// # Errors
     /// The SQL is wrong, or would change something (DDL, DML, `COPY`, `SET`).
     pub async fn sql(&self, sql: &str) -> Result<(SchemaRef, SendableRecordBatchStream)> {
+        loop {
+            let scanned = Scanned::default();
+            match self.start(sql, &scanned).await {
+                Ok(stream) => match whole(stream, &self.store, &scanned).await? {
+                    Some(stream) => return Ok((stream.schema(), stream)),
+                    None => tracing::debug!("query started again without corrupt files"),
+                },
+                Err(error) if scanned.weed(&self.store) == 0 => return Err(error),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Plans a query and starts it.
+    async fn start(&self, sql: &str, scanned: &Scanned) -> Result<SendableRecordBatchStream> {
         let context = context();
         for function in [functions::ip_text(), functions::cidr_match()] {
             context.register_udf(function);
         }
-        context.register_table("sessions", Arc::new(sessions::TextSessions::of_store(self.store.clone())))?;
+        let sessions = sessions::TextSessions::of_store(self.store.clone(), scanned.clone());
+        context.register_table("sessions", Arc::new(sessions))?;
         context.register_table("results", Arc::new(results::ResultsTable::of_store(self.store.clone())))?;
         let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        let stream = context.sql_with_options(sql, read_only).await?.execute_stream().await?;
-        Ok((stream.schema(), stream))
+        Ok(context.sql_with_options(sql, read_only).await?.execute_stream().await?)
     }
 }
 

@@ -25,6 +25,7 @@ use tracker::session_schema;
 use crate::query::address::{ADDRESS_COLUMNS, stored_form};
 use crate::query::bounds::end_bounds;
 use crate::query::functions::ip_text;
+use crate::query::whole::Scanned;
 use crate::store::SessionStore;
 use crate::store::footer::SessionFile;
 
@@ -34,7 +35,7 @@ type Scan<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn ExecutionPlan>>> + Se
 /// Where the files of a table come from.
 #[derive(Debug, Clone)]
 enum Source {
-    Store(SessionStore),
+    Store(SessionStore, Scanned),
     Files(Vec<Arc<SessionFile>>),
 }
 
@@ -42,9 +43,11 @@ impl Source {
     fn files(&self, filters: &[Expr]) -> Result<Vec<Arc<SessionFile>>> {
         match self {
             Self::Files(files) => Ok(files.clone()),
-            Self::Store(store) => {
+            Self::Store(store, scanned) => {
                 let (from, to) = end_bounds(filters);
-                store.files(from, to).map_err(|error| DataFusionError::External(Box::new(error)))
+                let files = store.files(from, to).map_err(|error| DataFusionError::External(Box::new(error)))?;
+                scanned.add(&files);
+                Ok(files)
             }
         }
     }
@@ -69,8 +72,8 @@ pub struct TextSessions {
 }
 
 impl TextSessions {
-    /// The sessions of a whole store.
-    pub fn of_store(store: SessionStore) -> Self {
+    /// The sessions of a whole store; what a query reads of it is noted in `scanned`.
+    pub fn of_store(store: SessionStore, scanned: Scanned) -> Self {
         let stored = session_schema();
         let shown = stored.fields().iter().map(|field| {
             if ADDRESS_COLUMNS.contains(&field.name().as_str()) {
@@ -80,7 +83,7 @@ impl TextSessions {
             }
         });
         Self {
-            source: Source::Store(store),
+            source: Source::Store(store, scanned),
             schema: Arc::new(Schema::new_with_metadata(shown.collect::<Vec<_>>(), stored.metadata().clone())),
         }
     }
