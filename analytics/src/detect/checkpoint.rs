@@ -11,7 +11,7 @@ use crate::store::layout::MODELS;
 use crate::store::seal;
 
 /// First bytes of a snapshot; changes with the model, so that older snapshots are rebuilt from counts.
-const MAGIC: &[u8; 16] = b"halfopen model 1";
+const MAGIC: &[u8; 16] = b"halfopen model 2";
 /// Newest snapshots kept whatever their age.
 const NEWEST: usize = 3;
 /// Days of which one snapshot each is kept beside those.

@@ -14,7 +14,7 @@ use crate::buckets::count::{FAILURES_SQL, Limits, run};
 use crate::buckets::dataset::CountStore;
 use crate::detect::checkpoint::Checkpoints;
 use crate::detect::compose::{compose, has_records, plot_points};
-use crate::detect::explain::{Failure, read_failures};
+use crate::detect::explain::{Failures, read_failures};
 use crate::detect::settings::DetectSettings;
 use crate::detect::status::{DetectSummary, JobState, JobStatus, Progress};
 use crate::detect::world::{Rules, ScoredView, World};
@@ -30,6 +30,8 @@ use crate::store::segments::{BucketId, Segments};
 
 /// Buckets scored between commits.
 const CHUNK: usize = 96;
+/// Buckets of which failures are read by one query, when that many wait.
+const AHEAD: i64 = 8;
 /// Buckets after which a snapshot is due.
 const SNAPSHOT: usize = 16;
 
@@ -211,6 +213,7 @@ impl Detector {
         let mut covers = Vec::new();
         let mut outcomes: Vec<BucketOutcome> = Vec::new();
         let mut points: Vec<PlotPoint> = Vec::new();
+        let mut read = Ahead { to: chunk[chunk.len() - 1].0 + span, ..Ahead::default() };
         for &(start, mark) in chunk {
             if let Some(next) = self.world.next.filter(|next| *next < start) {
                 self.world.skip((start - next) as f64 / 86_400.0);
@@ -219,7 +222,7 @@ impl Detector {
             let scored = self.world.observe(&self.calendar.moment(start), counts.get(&start).unwrap_or(&empty), rules);
             self.world.next = Some(start + span);
             self.world.lineage = fold(self.world.lineage, start, mark);
-            let found = self.explained(&scored, start).await?;
+            let found = self.explained(&scored, start, &mut read).await?;
             let mut changed = stale.contains(&start);
             let mut ready = Vec::new();
             for mut outcome in found {
@@ -251,28 +254,34 @@ impl Detector {
     }
 
     /// The results of a bucket, with whom its records are due to.
-    async fn explained(&self, scored: &[ScoredView], start: i64) -> Result<Vec<BucketOutcome>> {
-        let failures = if scored.iter().any(has_records) { self.failures(start).await? } else { Vec::new() };
+    async fn explained(&self, scored: &[ScoredView], start: i64, read: &mut Ahead) -> Result<Vec<BucketOutcome>> {
+        let span = i64::from(self.span);
+        let wanted = scored.iter().any(has_records);
+        if wanted && start >= read.until {
+            read.until = (start + AHEAD * span).min(read.to);
+            read.failures = self.failures(start, read.until).await?;
+        }
+        let failures = read.failures.get(&start.div_euclid(span)).filter(|_| wanted).map_or(&[][..], Vec::as_slice);
         let one = |view: &ScoredView| {
-            self.world.views.get(&view.perspective).map(|state| compose(view, state, &failures, start, self.span))
+            self.world.views.get(&view.perspective).map(|state| compose(view, state, failures, start, self.span))
         };
         Ok(scored.iter().filter_map(one).collect())
     }
 
-    async fn failures(&self, start: i64) -> Result<Vec<Failure>> {
-        let (from, to) = (start * 1_000_000, (start + i64::from(self.span)) * 1_000_000);
+    /// Failures of the buckets in `from..to` (s).
+    async fn failures(&self, from: i64, to: i64) -> Result<Failures> {
+        let (from, to) = (from * 1_000_000, to * 1_000_000);
         let time = |value| ScalarValue::TimestampMicrosecond(Some(value), Some("UTC".into()));
+        let span = ScalarValue::Int64(Some(i64::from(self.span) * 1_000_000));
         loop {
             let files = self.store.files(from, to)?;
+            let mut failures = Failures::new();
             if files.is_empty() {
-                return Ok(Vec::new());
+                return Ok(failures);
             }
-            match run(FAILURES_SQL, files.clone(), vec![time(from), time(to)]).await {
+            match run(FAILURES_SQL, files.clone(), vec![span.clone(), time(from), time(to)]).await {
                 Ok(batches) => {
-                    let mut failures = Vec::new();
-                    for batch in &batches {
-                        failures.extend(read_failures(batch)?);
-                    }
+                    batches.iter().try_for_each(|batch| read_failures(batch, &mut failures))?;
                     return Ok(failures);
                 }
                 Err(error) if self.store.weed(&files) == 0 => return Err(error),
@@ -311,6 +320,14 @@ impl Detector {
         self.plots.remove_replaced();
         Ok(())
     }
+}
+
+/// Failures read for the buckets before `until` (s), of those before `to` that are being scored.
+#[derive(Debug, Default)]
+struct Ahead {
+    failures: Failures,
+    until: i64,
+    to: i64,
 }
 
 /// Keeps what was first written, and marks what late data changed.

@@ -31,16 +31,18 @@ pub struct Failure {
     pub failed: u64,
 }
 
-/// The failures of a bucket query.
-pub fn read_failures(batch: &RecordBatch) -> Result<Vec<Failure>> {
+/// Failures by the number of their bucket.
+pub type Failures = BTreeMap<i64, Vec<Failure>>;
+
+/// Adds the failures of a bucket query.
+pub fn read_failures(batch: &RecordBatch, into: &mut Failures) -> Result<()> {
     let (rows, columns) = (Rows::new(batch)?, Columns(batch));
-    let mut failures = Vec::with_capacity(batch.num_rows());
     for row in 0..batch.num_rows() {
         let (Some(server), Some(client)) = (rows.address("server_ip", row), rows.address("client_ip", row)) else {
             continue;
         };
         let Some(outcome) = columns.parse("outcome", row) else { continue };
-        failures.push(Failure {
+        into.entry(rows.number("bucket", row)? as i64).or_default().push(Failure {
             perspective: rows.perspective(row)?,
             server,
             port: rows.number("server_port", row)? as u16,
@@ -50,7 +52,7 @@ pub fn read_failures(batch: &RecordBatch) -> Result<Vec<Failure>> {
             failed: rows.number("failed", row)?,
         });
     }
-    Ok(failures)
+    Ok(())
 }
 
 /// The failures that a series counts.

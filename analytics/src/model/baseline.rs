@@ -240,7 +240,7 @@ impl Baseline {
     /// Scores a bucket, then learns from it.
     pub fn observe(&mut self, moment: &Moment, seen: &Observation) -> Scored {
         let belief = self.belief(moment, seen.established, seen.coverage);
-        let expected = self.expect(moment, seen.established, seen.coverage);
+        let expected = interval(&belief);
         let raw = -ln_upper(seen.failed, belief.mean, belief.dispersion);
         let below = lower(seen.failed, belief.mean, belief.dispersion);
         let single = self.tail.apply(raw);

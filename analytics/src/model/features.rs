@@ -1,6 +1,7 @@
 //! Features of local time, for every quarter hour of the week.
 
 use std::f64::consts::TAU;
+use std::sync::LazyLock;
 
 use crate::model::calendar::{DAY_SLOTS, WEEK_SLOTS};
 
@@ -30,20 +31,23 @@ pub fn width(complexity: Complexity) -> usize {
 /// The features of a slot of the week: intercept, quarter of the hour, daily harmonics, days, weekend harmonics, and
 /// one dummy for each recurring-spike slot of the day.
 pub fn row(slot: usize, complexity: Complexity, spikes: &[u16], out: &mut Vec<f64>) {
+    /// The features of every slot without spikes; simpler forms are the front of the fullest one.
+    static SLOTS: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| (0..WEEK_SLOTS).map(fullest).collect());
     out.clear();
-    out.push(1.0);
+    out.extend_from_slice(&SLOTS[slot][..width(complexity)]);
+    out.extend(spikes.iter().map(|spike| f64::from(u8::from(usize::from(*spike) == slot % DAY_SLOTS))));
+}
+
+fn fullest(slot: usize) -> Vec<f64> {
     let (day, of_day) = (slot / DAY_SLOTS, slot % DAY_SLOTS);
-    if complexity >= Complexity::Day {
-        out.extend((1..4).map(|quarter| f64::from(u8::from(of_day % 4 == quarter))));
-        harmonics(of_day, DAILY_HARMONICS, 1.0, out);
-    }
-    if complexity >= Complexity::Week {
-        let is = |flag: bool| f64::from(u8::from(flag));
-        let weekend = is(day >= 5);
-        out.extend([weekend, is(day == 4), is(day == 6), is(day == 0)]);
-        harmonics(of_day, WEEKEND_HARMONICS, weekend, out);
-    }
-    out.extend(spikes.iter().map(|spike| f64::from(u8::from(usize::from(*spike) == of_day))));
+    let is = |flag: bool| f64::from(u8::from(flag));
+    let mut out = vec![1.0];
+    out.extend((1..4).map(|quarter| is(of_day % 4 == quarter)));
+    harmonics(of_day, DAILY_HARMONICS, 1.0, &mut out);
+    let weekend = is(day >= 5);
+    out.extend([weekend, is(day == 4), is(day == 6), is(day == 0)]);
+    harmonics(of_day, WEEKEND_HARMONICS, weekend, &mut out);
+    out
 }
 
 fn harmonics(of_day: usize, count: usize, factor: f64, out: &mut Vec<f64>) {

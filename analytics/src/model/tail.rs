@@ -36,6 +36,10 @@ pub fn ln_upper(y: f64, mean: f64, dispersion: f64) -> f64 {
 /// P(Y <= y).
 pub fn lower(y: f64, mean: f64, dispersion: f64) -> f64 {
     let mean = mean.max(1e-12);
+    if y == 0.0 {
+        // The only mass, in closed form: most buckets of most series are empty.
+        return if dispersion < POISSON { (-mean).exp() } else { (-(dispersion * mean).ln_1p() / dispersion).exp() };
+    }
     let p = if dispersion < POISSON {
         gamma_ur(y + 1.0, mean)
     } else {
@@ -60,7 +64,10 @@ fn leading_term(y: f64, mean: f64, dispersion: f64) -> f64 {
 
 /// The smallest count whose P(Y <= y) reaches `level`.
 pub fn quantile(level: f64, mean: f64, dispersion: f64) -> f64 {
-    let (mut low, mut high) = (-1.0, 8.0_f64.max(mean * 2.0).ceil());
+    if lower(0.0, mean, dispersion) >= level {
+        return 0.0;
+    }
+    let (mut low, mut high) = (0.0, 8.0_f64.max(mean * 2.0).ceil());
     while lower(high, mean, dispersion) < level && high < 1e12 {
         low = high;
         high *= 2.0;
