@@ -30,12 +30,19 @@ fn crates_depend_only_downwards() {
     for package in &metadata.packages {
         let folder = package.manifest_path.parent().and_then(|folder| folder.file_name());
         assert_eq!(folder, Some(package.name.as_str()), "a crate is named for its folder");
-        for dependency in package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development) {
+        for dependency in
+            package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development)
+        {
             if let Some(below) = rank.get(&dependency.name) {
                 assert!(below < &rank[package.name.as_str()], "{} uses {}", package.name, dependency.name);
             }
             let forbidden = FORBIDDEN.iter().find(|(name, _)| *name == package.name.as_str()).map_or(&[][..], |f| f.1);
-            assert!(!forbidden.contains(&dependency.name.as_str()), "{} must not know {}", package.name, dependency.name);
+            assert!(
+                !forbidden.contains(&dependency.name.as_str()),
+                "{} must not know {}",
+                package.name,
+                dependency.name
+            );
         }
     }
 }
@@ -105,11 +112,23 @@ fn sources_are_short_and_say_what_they_are() {
 fn nothing_of_others_lies_in_the_tree() {
     for path in files() {
         let name = path.to_string_lossy().into_owned();
-        let foreign = ["node_modules/", "vendor/", "third_party/", ".min.js", ".pcap", ".pcapng", ".dat", ".jar", ".so", ".woff2"];
+        let foreign = [
+            "node_modules/",
+            "vendor/",
+            "third_party/",
+            ".min.js",
+            ".pcap",
+            ".pcapng",
+            ".dat",
+            ".jar",
+            ".so",
+            ".woff2",
+        ];
         assert!(!foreign.iter().any(|part| name.contains(part)), "{name} is not ours");
         if has_extension(&path, &["rs", "ts", "svelte", "css", "sql", "py", "sh", "md", "toml"]) {
             let text = std::fs::read_to_string(root().join(&path)).unwrap().to_lowercase();
-            let notice = ["copyright (c)", "copyright 19", "copyright 20", "spdx-license-identifier", "all rights reserved"];
+            let notice =
+                ["copyright (c)", "copyright 19", "copyright 20", "spdx-license-identifier", "all rights reserved"];
             // This list itself is the one place where the words stand.
             assert!(
                 name == "tests/it/house.rs" || !notice.iter().any(|words| text.contains(words)),
@@ -137,7 +156,8 @@ fn unsafe_code_is_in_the_capture_alone() {
     for path in files().into_iter().filter(|path| has_extension(path, &["rs"]) && !path.starts_with("tests")) {
         let text = std::fs::read_to_string(root().join(&path)).unwrap();
         let allowed = path.starts_with("tracker/src/capture") || path == Path::new("tracker/src/capture.rs");
-        let uses = ["unsafe {", "unsafe fn", "unsafe impl", "allow(unsafe_code)"].iter().any(|word| text.contains(word));
+        let uses =
+            ["unsafe {", "unsafe fn", "unsafe impl", "allow(unsafe_code)"].iter().any(|word| text.contains(word));
         assert!(allowed || !uses, "{} holds unsafe code", path.display());
     }
 }

@@ -6,4 +6,5 @@ mod decode;
 mod demo;
 mod house;
 mod ingest;
+mod sessions;
 mod store;

@@ -132,7 +132,9 @@ fn results_leave_in_both_schemas() {
     let folder = tempfile::tempdir().unwrap();
     let store = loaded(folder.path(), "store", &[&three_days(folder.path())]);
     detect(&store);
-    for (schema, client, server) in [("ecs", "client.ip", "server.ip"), ("codex", "flow.client.ip.addr", "flow.server.ip.addr")] {
+    for (schema, client, server) in
+        [("ecs", "client.ip", "server.ip"), ("codex", "flow.client.ip.addr", "flow.server.ip.addr")]
+    {
         let export = |format| {
             stdout(["results", "export", "--schema", schema, "--format", format, "--store", store.to_str().unwrap()])
         };
@@ -149,7 +151,9 @@ fn results_leave_in_both_schemas() {
         let worst = worst.unwrap_or_else(|| panic!("no critical record of the server in {records:#?}"));
         assert_eq!(worst["job_id"], format!("elastiflow_{schema}_avail_tcp_sess_fails_priv"));
         let influencers = worst["influencers"].as_array().unwrap();
-        assert!(influencers.iter().any(|i| i["influencer_field_name"] == client || i["influencer_field_name"] == server));
+        assert!(
+            influencers.iter().any(|i| i["influencer_field_name"] == client || i["influencer_field_name"] == server)
+        );
         let csv = export("csv");
         assert_eq!(csv.lines().count(), documents.len() + 1);
     }
@@ -162,7 +166,8 @@ fn a_corrupt_file_costs_nothing_but_itself() {
     let store = loaded(folder.path(), "store", &[&file]);
     let before = ask(&store, "SELECT count(*) FROM sessions");
     let hour = store.join("sessions/date=2026-03-02/hour=05");
-    std::fs::write(hour.join("other-01ARZ3NDEKTSV4RRFFQ69G5FAV.parquet"), b"PAR1 this is no parquet file PAR1").unwrap();
+    std::fs::write(hour.join("other-01ARZ3NDEKTSV4RRFFQ69G5FAV.parquet"), b"PAR1 this is no parquet file PAR1")
+        .unwrap();
     let output = run(["query", "SELECT count(*) FROM sessions", "--format", "csv", "--store", store.to_str().unwrap()]);
     assert!(output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stdout), before);
@@ -176,7 +181,9 @@ fn queries_only_read() {
     let file = folder.path().join("export.ipfix");
     export(&file, MONDAY, 5, |_| 1);
     let store = loaded(folder.path(), "store", &[&file]);
-    for sql in ["DROP TABLE sessions", "COPY sessions TO '/tmp/x.csv'", "INSERT INTO sessions VALUES (1)", "SELECT FROM WHERE"] {
+    for sql in
+        ["DROP TABLE sessions", "COPY sessions TO '/tmp/x.csv'", "INSERT INTO sessions VALUES (1)", "SELECT FROM WHERE"]
+    {
         let output = run(["query", sql, "--store", store.to_str().unwrap()]);
         assert!(!output.status.success() && !output.stderr.is_empty(), "{sql}");
     }

@@ -29,6 +29,11 @@ pub enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Print the sessions of packet captures
+    ///
+    /// FILES are pcap or pcapng captures of the traffic itself. Each file is a world of its own; time-outs run on packet
+    /// time.
+    Sessions(Sessions),
     /// Put the sessions of captured exports into a store
     Load {
         /// Captures or raw datagram files, in order
@@ -106,6 +111,48 @@ pub struct Serve {
     /// Show the product on two weeks of made-up traffic, in a store of its own
     #[arg(long)]
     pub demo: bool,
+}
+
+/// `sessions`
+#[derive(Debug, Args)]
+pub struct Sessions {
+    /// Packet captures
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Time-outs and rules by which sessions begin and end
+    #[arg(long, value_enum, default_value_t = TimeoutProfile::Default)]
+    pub timeouts: TimeoutProfile,
+    /// Take packets whose checksums are wrong
+    #[arg(long)]
+    pub ignore_checksums: bool,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = SessionFormat::Table)]
+    pub format: SessionFormat,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE", required_if_eq("format", "parquet"))]
+    pub output: Option<PathBuf>,
+}
+
+/// Time-outs of `sessions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TimeoutProfile {
+    /// By class of session, as the live tracker
+    Default,
+    /// As Zeek does, for comparison with its connection log
+    Zeek,
+}
+
+/// Form of the output of `sessions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SessionFormat {
+    /// For people
+    Table,
+    /// One JSON object a line
+    Ndjson,
+    /// Comma-separated, with a header
+    Csv,
+    /// Parquet, with every column of the store; needs --output
+    Parquet,
 }
 
 /// Where a command finds the store and its settings.

@@ -13,6 +13,7 @@ mod progress;
 mod query;
 mod results;
 mod serve;
+mod sessions;
 mod time;
 
 use std::io::IsTerminal as _;
@@ -45,6 +46,7 @@ fn run(command: &Command) -> Result<Exit, Failed> {
     match command {
         Command::Serve(args) => serve::run(args),
         Command::Decode { files } => decode::run(files),
+        Command::Sessions(args) => sessions::run(args),
         Command::Load { files, place } => load::run(files, place),
         Command::Detect { place, from, to, format } => detect::run(place, from.as_deref(), to.as_deref(), *format),
         Command::Query { sql, place, format } => query::run(sql, place, *format),

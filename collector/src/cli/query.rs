@@ -1,13 +1,14 @@
 //! `halfopen query`: SQL over the store.
 
-use std::io::Write as _;
+use std::io::Write;
 
 use analytics::{QueryEngine, SessionStore};
 use anyhow::Context as _;
 use arrow::array::RecordBatch;
 use arrow::csv::WriterBuilder;
 use arrow::datatypes::SchemaRef;
-use arrow::json::LineDelimitedWriter;
+use arrow::json::WriterBuilder as JsonBuilder;
+use arrow::json::writer::LineDelimited;
 use arrow::util::pretty::pretty_format_batches_with_schema;
 use futures::{StreamExt as _, TryStreamExt as _};
 
@@ -55,13 +56,18 @@ pub struct Printer {
     format: TableFormat,
     schema: SchemaRef,
     header: bool,
-    out: std::io::BufWriter<std::io::StdoutLock<'static>>,
+    out: Box<dyn Write>,
 }
 
 impl Printer {
-    /// A printer of CSV or NDJSON.
+    /// A printer of CSV or NDJSON to standard output.
     pub fn new(format: TableFormat, schema: SchemaRef) -> Self {
-        Self { format, schema, header: true, out: output::stdout() }
+        Self::to(Box::new(output::stdout()), format, schema)
+    }
+
+    /// A printer of CSV or NDJSON.
+    pub fn to(out: Box<dyn Write>, format: TableFormat, schema: SchemaRef) -> Self {
+        Self { format, schema, header: true, out }
     }
 
     /// Prints a batch.
@@ -70,7 +76,8 @@ impl Printer {
             let header = std::mem::take(&mut self.header);
             WriterBuilder::new().with_header(header).build(&mut self.out).write(batch).map_err(into_io)
         } else {
-            LineDelimitedWriter::new(&mut self.out).write(batch).map_err(into_io)
+            let mut writer = JsonBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut self.out);
+            writer.write(batch).map_err(into_io)
         }
     }
 

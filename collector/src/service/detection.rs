@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use analytics::{DetectSummary, Detector, JobStatus, Silent};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tracker::Micros;
 
 /// Runs the detector again and again until it is stopped.
@@ -13,6 +13,7 @@ use tracker::Micros;
 pub struct Detection {
     stop: oneshot::Sender<()>,
     status: Arc<Mutex<Vec<JobStatus>>>,
+    current: watch::Receiver<bool>,
     thread: JoinHandle<()>,
 }
 
@@ -49,6 +50,7 @@ impl Detection {
         let (stop, mut stopped) = oneshot::channel();
         let status = Arc::new(Mutex::new(detector.status()));
         let shared = Arc::clone(&status);
+        let (caught_up, current) = watch::channel(false);
         let runtime = tokio::runtime::Handle::current();
         let forever = async move {
             loop {
@@ -61,6 +63,7 @@ impl Detection {
                     Err(error) => tracing::error!(%error, "detection failed, trying again"),
                 }
                 *shared.lock().unwrap_or_else(PoisonError::into_inner) = detector.status();
+                caught_up.send_replace(true);
                 tokio::time::sleep(interval(span)).await;
             }
         };
@@ -72,12 +75,17 @@ impl Detection {
                 }
             });
         })?;
-        Ok(Self { stop, status, thread })
+        Ok(Self { stop, status, current, thread })
     }
 
     /// What other parts may know.
     pub fn status(&self) -> DetectionStatus {
         DetectionStatus(Arc::clone(&self.status))
+    }
+
+    /// Waits until the history that was there at the start has been scored.
+    pub async fn caught_up(&self) {
+        self.current.clone().wait_for(|current| *current).await.ok();
     }
 
     /// Stops. A run that is under way is given up: what it has not sealed is scored by the next one.

@@ -133,10 +133,21 @@ pub async fn serve(
     } else {
         None
     };
+    let mut stop = std::pin::pin!(stop);
+    let mut stopped = false;
+    if let Some(detection) = detection.as_ref().filter(|_| demo) {
+        // People come to the demo for what it found.
+        tracing::info!("scoring history");
+        tokio::select! {
+            () = detection.caught_up() => {}
+            () = &mut stop => stopped = true,
+        }
+    }
     sight.ready(detection.as_ref().map(Detection::status));
-    tracing::info!("ready: http://{address}");
-
-    stop.await;
+    if !stopped {
+        tracing::info!("ready: http://{address}");
+        stop.await;
+    }
     tracing::info!("stopping");
     end.send_replace(true);
     in_background(move || {
