@@ -20,7 +20,7 @@ run: ui need-cargo ## Build what is needed and start on demo traffic, http://127
 
 test: ui need-cargo need-programs ## Build, then run every test
 	cargo build --workspace --all-targets
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 	cd $(UI) && npm run --silent check && npm run --silent test
 
 lint: ui need-cargo ## Check format, lints and dependencies' licences

@@ -8,3 +8,4 @@ mod house;
 mod ingest;
 mod sessions;
 mod store;
+mod track;

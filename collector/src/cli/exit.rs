@@ -16,7 +16,7 @@ pub enum Exit {
     Data = 65,
     /// An input file does not exist or cannot be read (`EX_NOINPUT`).
     NoInput = 66,
-    /// An address to listen on is taken or refused (`EX_UNAVAILABLE`).
+    /// An address or interface to listen on is taken or refused (`EX_UNAVAILABLE`).
     Unavailable = 69,
     /// The store or an output file cannot be created or written (`EX_CANTCREAT`).
     CannotCreate = 73,
@@ -32,7 +32,7 @@ impl Exit {
         (Self::Usage, "the command line was wrong"),
         (Self::Data, "some input was not understood; what was understood has been processed"),
         (Self::NoInput, "an input file does not exist or cannot be read"),
-        (Self::Unavailable, "an address to listen on is taken or refused"),
+        (Self::Unavailable, "an address or interface to listen on is taken or refused"),
         (Self::CannotCreate, "the store or an output file cannot be created or written"),
         (Self::Config, "the configuration is wrong"),
     ];

@@ -14,14 +14,14 @@ use crate::input::read_datagrams;
 use crate::netflow::Drops;
 use crate::service::lock::StoreLock;
 use crate::service::settings;
-use crate::service::sink::StoreSink;
+use crate::service::sink::{FLOW, StoreSink};
 
 /// Reads the files in order, on the exporters' clock, and stores their sessions.
 pub fn run(files: &[PathBuf], place: &Place) -> Result<Exit, Failed> {
     let (config, dir) = config::of_place(place)?;
     let store = SessionStore::open(&dir).or_exit(Exit::CannotCreate)?;
     let _lock = StoreLock::take(&dir).or_exit(Exit::CannotCreate)?;
-    let mut loader = Loader::new(settings::load(&config), StoreSink::new(&store, settings::load_writer(&config)));
+    let mut loader = Loader::new(settings::load(&config), StoreSink::new(&store, FLOW, settings::load_writer(&config)));
     let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let bar = progress::bar(files.iter().map(size).sum(), "loading", true);
     let mut exit = Exit::Ok;

@@ -41,7 +41,9 @@ pub fn run(args: &Serve) -> Result<Exit, Failed> {
 
 fn exit_of(error: &ServiceError) -> Exit {
     match error {
-        ServiceError::Listen { .. } | ServiceError::Ingest(IngestError::Socket(_)) => Exit::Unavailable,
+        ServiceError::Listen { .. } | ServiceError::Capture(_) | ServiceError::Ingest(IngestError::Socket(_)) => {
+            Exit::Unavailable
+        }
         ServiceError::Store(_) => Exit::CannotCreate,
         ServiceError::Setting(_) => Exit::Config,
         ServiceError::Ingest(_) | ServiceError::Io(_) => Exit::Failure,

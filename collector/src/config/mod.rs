@@ -54,6 +54,20 @@ section! {
 }
 
 section! {
+    /// Watching packets on this machine's own interfaces, beside flow records. Needs CAP_NET_RAW.
+    Track = "track" {
+        /// Interfaces to watch, as in `["eth0"]`. Empty: none.
+        interfaces: Vec<String> = Vec::new(),
+        /// What to watch, as in `tcp and net 10.0.0.0/8`. Empty: everything.
+        filter: String = String::new(),
+        /// Whether to see frames that are not for this machine, as on a mirror port.
+        promiscuous: bool = true,
+        /// Sessions followed at the same time on each interface, at most. Beyond it the oldest half-open ones go first.
+        max_sessions: usize = 1_000_000,
+    }
+}
+
+section! {
     /// What is inside and what is outside of the network that is watched.
     Network = "network" {
         /// Prefixes that are private. Empty: RFC 1918, RFC 6598, loopback, link-local, unique local, documentation,
@@ -106,6 +120,8 @@ pub struct Config {
     pub http: Http,
     /// Flow records from exporters.
     pub netflow: Netflow,
+    /// Watching packets.
+    pub track: Track,
     /// What is inside and what is outside.
     pub network: Network,
     /// The search for unusual volumes.
@@ -121,6 +137,7 @@ pub const REFERENCE: &[Section] = &[
     Store::REFERENCE,
     Http::REFERENCE,
     Netflow::REFERENCE,
+    Track::REFERENCE,
     Network::REFERENCE,
     Detection::REFERENCE,
     Jobs::REFERENCE,

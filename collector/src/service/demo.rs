@@ -10,7 +10,7 @@ use std::time::Duration;
 use analytics::SessionStore;
 use tracker::Micros;
 
-use super::sink::StoreSink;
+use super::sink::{FLOW, StoreSink};
 use super::{ServiceError, settings};
 use crate::clock;
 use crate::config::Config;
@@ -42,7 +42,7 @@ impl DemoTraffic {
         let to =
             to.copied().ok_or_else(|| ServiceError::Setting(anyhow::anyhow!("the demo needs a netflow listener")))?;
         let sender = Sender::new(&demo, to)?;
-        let sink = StoreSink::new(store, settings::load_writer(config));
+        let sink = StoreSink::new(store, FLOW, settings::load_writer(config));
         Ok(Self { demo, sender, load: settings::load(config), sink })
     }
 

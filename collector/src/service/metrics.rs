@@ -5,7 +5,7 @@
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
@@ -52,6 +52,11 @@ metrics! {
     EXPORTER_RECORDS = counter "exporter_records", "Data records by exporter";
     EXPORTER_LOST = counter "exporter_sequence_lost", "Units missing in the exporter's sequence numbers";
     EXPORTER_DROPPED = counter "exporter_dropped", "What of an exporter was not used";
+    TRACK_PACKETS = counter "track_packets", "Frames that passed an interface's filter, those dropped included";
+    TRACK_DROPPED = counter "track_dropped", "Frames that the kernel dropped because the capture ring was full";
+    TRACK_SESSIONS = gauge "track_sessions", "Sessions in the table of an interface";
+    TRACK_EVICTED = counter "track_evicted", "Sessions evicted because the table of an interface was full";
+    TRACK_MEMORY = gauge "track_memory_bytes", "Memory of the session table of an interface";
     JOB_LAG = gauge "job_lag_seconds", "Time since the end of the newest bucket that was scored, by perspective";
     JOB_SERIES = gauge "job_series", "Series that are modelled, by perspective";
     JOB_MEMORY = gauge "job_memory_bytes", "Memory of the models, by perspective";
@@ -103,15 +108,22 @@ impl<F: Fn() -> Vec<Sample> + Send + Sync + 'static> Collector for Reader<F> {
             let kind = if metric.counter { MetricType::Counter } else { MetricType::Gauge };
             let mut family = encoder.encode_descriptor(metric.name, metric.help, None, kind)?;
             for sample in values {
-                let mut one = family.encode_family(&sample.labels)?;
-                if metric.counter {
-                    one.encode_counter::<Labels, _, u64>(&sample.value, None)?;
+                if sample.labels.is_empty() {
+                    write(&mut family, sample)?;
                 } else {
-                    one.encode_gauge(&sample.value)?;
+                    write(&mut family.encode_family(&sample.labels)?, sample)?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+fn write(encoder: &mut MetricEncoder<'_>, sample: &Sample) -> fmt::Result {
+    if sample.metric.counter {
+        encoder.encode_counter::<Labels, _, u64>(&sample.value, None)
+    } else {
+        encoder.encode_gauge(&sample.value)
     }
 }
 
@@ -138,8 +150,8 @@ mod tests {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         assert!(text.contains("# TYPE halfopen_datagrams_in counter\n"), "{text}");
-        assert!(text.contains("halfopen_dropped_total{reason=\"queue_full\"} 2"), "{text}");
-        assert!(text.contains("halfopen_sessions_held 1"), "{text}");
+        assert!(text.contains("halfopen_dropped_total{reason=\"queue_full\"} 2.0\n"), "{text}");
+        assert!(text.contains("\nhalfopen_sessions_held 1.0\n"), "{text}");
         assert!(!text.contains("job_lag"), "{text}");
     }
 

@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod settings;
 mod sight;
 pub mod sink;
+mod track;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -28,7 +29,8 @@ use crate::ingest::{Ingest, IngestError, IngestHandle};
 use demo::DemoTraffic;
 use detection::Detection;
 use sight::Sight;
-use sink::StoreSink;
+use sink::{FLOW, StoreSink, WIRE};
+use track::{Captures, TrackStats, Tracking};
 
 /// Live events that a slow listener may lag behind.
 const EVENTS: usize = 1_024;
@@ -49,6 +51,9 @@ pub enum ServiceError {
     /// Flow records cannot be received.
     #[error(transparent)]
     Ingest(#[from] IngestError),
+    /// An interface cannot be captured.
+    #[error("{0:#}")]
+    Capture(anyhow::Error),
     /// The store cannot be opened, written or locked.
     #[error("{0:#}")]
     Store(anyhow::Error),
@@ -80,8 +85,10 @@ pub async fn serve(
         .await
         .map_err(|source| ServiceError::Listen { address: config.http.listen, source })?;
 
-    let sink = StoreSink::new(&store, settings::writer(config));
-    let stored = sink.stats();
+    let captures = Captures::open(config).map_err(ServiceError::Capture)?;
+    let sink = StoreSink::new(&store, FLOW, settings::writer(config));
+    let wire = StoreSink::new(&store, WIRE, settings::writer(config));
+    let stored = [sink.stats(), wire.stats()];
     let ingest = Arc::new(Ingest::start(settings::ingest(config), Box::new(sink))?);
     let receivers = ingest.local_addresses();
     for warning in ingest.warnings() {
@@ -95,7 +102,9 @@ pub async fn serve(
 
     let (events, _) = broadcast::channel(EVENTS);
     let traffic = if demo { Some(DemoTraffic::new(config, &store, &receivers)?) } else { None };
-    let sight = Arc::new(Sight::new(Arc::clone(&ingest), store.clone(), stored));
+    let tracked = TrackStats::default();
+    let tracking = captures.follow(wire, &tracked)?;
+    let sight = Arc::new(Sight::new(Arc::clone(&ingest), store.clone(), stored, tracked));
     let registry = metrics::registry({
         let sight = Arc::clone(&sight);
         move || sight.samples()
@@ -152,6 +161,7 @@ pub async fn serve(
     end.send_replace(true);
     in_background(move || {
         traffic.into_iter().for_each(demo::Running::stop);
+        Tracking::stop(tracking);
         detection.into_iter().for_each(Detection::stop);
         Ok(())
     })

@@ -4,12 +4,13 @@
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use analytics::SessionStore;
+use analytics::{SessionStore, WriterStats};
 use dashboards::{DropCount, ExporterSource, ExporterStatus, JobStatus, StatusSource};
 
 use super::detection::DetectionStatus;
 use super::metrics::{self, MAX_EXPORTERS, Metric, Sample};
 use super::sink::SharedStats;
+use super::track::TrackStats;
 use crate::exporters::ExporterStats;
 use crate::ingest::{IngestCounters, IngestHandle};
 
@@ -18,15 +19,16 @@ pub struct Sight {
     /// Given up when the product ends, so that the receivers can be stopped.
     ingest: RwLock<Option<Arc<IngestHandle>>>,
     store: SessionStore,
-    stored: SharedStats,
+    stored: [SharedStats; 2],
+    tracked: TrackStats,
     /// Set once everything answers; holds the detection where there is one.
     detection: OnceLock<Option<DetectionStatus>>,
 }
 
 impl Sight {
     /// A view of these parts.
-    pub fn new(ingest: Arc<IngestHandle>, store: SessionStore, stored: SharedStats) -> Self {
-        Self { ingest: RwLock::new(Some(ingest)), store, stored, detection: OnceLock::new() }
+    pub fn new(ingest: Arc<IngestHandle>, store: SessionStore, stored: [SharedStats; 2], tracked: TrackStats) -> Self {
+        Self { ingest: RwLock::new(Some(ingest)), store, stored, tracked, detection: OnceLock::new() }
     }
 
     /// Everything answers from now on.
@@ -47,9 +49,12 @@ impl Sight {
     /// The value of every metric now.
     pub fn samples(&self) -> Vec<Sample> {
         let mut samples = of_counters(&self.of_ingest(IngestHandle::counters));
-        let written = self.stored.get();
-        samples.push(Sample::plain(metrics::SESSIONS_STORED, written.rows_written));
-        samples.push(Sample::plain(metrics::STORE_FAILED, written.rows_dropped + written.rows_implausible));
+        let written = self.stored.each_ref().map(SharedStats::get);
+        let of_writers = |value: fn(&WriterStats) -> u64| written.iter().map(value).sum();
+        samples.push(Sample::plain(metrics::SESSIONS_STORED, of_writers(|stats| stats.rows_written)));
+        let failed = of_writers(|stats| stats.rows_dropped + stats.rows_implausible);
+        samples.push(Sample::plain(metrics::STORE_FAILED, failed));
+        of_captures(&self.tracked, &mut samples);
         samples.push(Sample::plain(metrics::FILES_SKIPPED, self.store.report().skipped.len() as u64));
         of_exporters(&self.of_ingest(IngestHandle::exporters), &mut samples);
         for job in self.jobs() {
@@ -80,6 +85,17 @@ fn of_counters(counters: &IngestCounters) -> Vec<Sample> {
     let drops = counters.drops();
     samples.extend(drops.iter().map(|(reason, n)| Sample::of(metrics::DROPPED, "reason", reason.as_str(), n as f64)));
     samples
+}
+
+fn of_captures(tracked: &TrackStats, samples: &mut Vec<Sample>) {
+    for (interface, stats) in tracked.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        let of = |metric, value: u64| Sample::of(metric, "interface", interface, value as f64);
+        samples.push(of(metrics::TRACK_PACKETS, stats.capture.packets));
+        samples.push(of(metrics::TRACK_DROPPED, stats.capture.drops));
+        samples.push(of(metrics::TRACK_SESSIONS, stats.sessions as u64));
+        samples.push(of(metrics::TRACK_EVICTED, stats.table.evicted()));
+        samples.push(of(metrics::TRACK_MEMORY, stats.bytes as u64));
+    }
 }
 
 /// The busiest exporters have series of their own; the others are summed.

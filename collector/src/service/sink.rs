@@ -8,8 +8,10 @@ use tracker::Micros;
 
 use crate::ingest::RecordSink;
 
-/// Name of this collector in file names of the store.
-pub const COLLECTOR: &str = "flow";
+/// Name, in file names of the store, of what makes sessions of flow records.
+pub const FLOW: &str = "flow";
+/// Name, in file names of the store, of what makes sessions of packets.
+pub const WIRE: &str = "wire";
 
 /// What the writer has done, for whoever asks.
 #[derive(Debug, Clone, Default)]
@@ -33,9 +35,9 @@ pub struct StoreSink {
 }
 
 impl StoreSink {
-    /// A sink into this store.
-    pub fn new(store: &SessionStore, settings: WriterSettings) -> Self {
-        Self { writer: store.writer(COLLECTOR, settings), stats: SharedStats::default() }
+    /// A sink into this store, for this collector.
+    pub fn new(store: &SessionStore, collector: &str, settings: WriterSettings) -> Self {
+        Self { writer: store.writer(collector, settings), stats: SharedStats::default() }
     }
 
     /// Its counts, which go on changing.
