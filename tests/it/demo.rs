@@ -1,30 +1,8 @@
 //! The demo, as `make run` starts it: an outage is going on, and everything shows it.
 
-use std::process::Command;
-
 use serde_json::Value;
-use tests::corpus::root;
-use tests::program::real;
+use tests::browser::browser;
 use tests::server::Server;
-
-/// Node with this script of `tests/browser`, against this server.
-fn browser(script: &str, server: &Server, environment: &[(&str, &str)]) {
-    let modules = root().join("dashboards/ui/node_modules/playwright-core");
-    assert!(modules.exists(), "{} is missing: run `make ui` first", modules.display());
-    let shots = tempfile::tempdir().unwrap();
-    let chromium = real("chromium").get_program().to_owned();
-    let output = Command::new("node")
-        .arg(root().join("tests/browser").join(script))
-        .env("BASE", server.url(""))
-        .env("CHROMIUM", chromium)
-        .env("UI", root().join("dashboards/ui"))
-        .env("DOWNLOADS", shots.path())
-        .envs(environment.iter().copied())
-        .output()
-        .expect("node runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{script}: {text}");
-}
 
 fn is_outage(anomaly: &Value) -> bool {
     anomaly["severity"] == "critical" && anomaly["server"] == "10.2.0.7"

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::Value;
+use tests::browser::browser;
 use tests::corpus::corpus;
 use tests::program::{real, stdout};
 use tests::server::Server;
@@ -69,6 +70,12 @@ fn replay(options: &[&str]) {
     let page = server.wait_json(&path, |page| page["items"].as_array().unwrap().len() >= expected.len());
     assert_eq!(page["items"].as_array().unwrap().len(), expected.len(), "{page:#}");
     check_outcomes(&outcomes_of(&page), &expected);
+
+    let shown: BTreeMap<_, _> = expected
+        .iter()
+        .map(|(port, outcome)| (port, [outcome.as_str(), if outcome == "unreachable" { "no_answer" } else { outcome }]))
+        .collect();
+    browser("sessions.mjs", &server, &[("OUTCOMES", &serde_json::to_string(&shown).unwrap())]);
 
     let exporters = server.json("/api/v1/exporters");
     let exporter = &exporters["items"][0];
