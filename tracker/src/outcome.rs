@@ -152,7 +152,7 @@ impl Outcome {
 macro_rules! names {
     ($(#[$top:meta])* $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }) => {
         $(#[$top])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         pub enum $type { $($(#[$doc])* $variant,)+ }
 
         impl $type {

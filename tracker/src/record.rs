@@ -43,7 +43,7 @@ pub enum Side {
 }
 
 /// An address and, for protocols that have them, a port (else 0). For ICMP the server's port is `type << 8 | code`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Endpoint {
     /// Address.
     pub ip: IpAddr,

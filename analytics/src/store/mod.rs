@@ -6,6 +6,7 @@ mod compact;
 pub(crate) mod files;
 pub(crate) mod filter;
 pub(crate) mod footer;
+mod ids;
 pub(crate) mod layout;
 pub(crate) mod page;
 pub(crate) mod seal;

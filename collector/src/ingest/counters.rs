@@ -24,6 +24,10 @@ pub struct IngestCounters {
     pub stored: u64,
     /// Sessions that the sink refused.
     pub refused: u64,
+    /// Flow records taken from the journal of an earlier process.
+    pub recovered: u64,
+    /// Sessions made of them that the earlier process had stored.
+    pub known: u64,
 }
 
 impl IngestCounters {
@@ -54,14 +58,14 @@ impl IngestCounters {
                 sources.records,
                 sources.flow_records + sources.options_records + drops.get(DropReason::NotAFlow),
             ),
-            ("flow records = stitched", sources.flow_records, self.stitch.flows),
+            ("flow records + recovered = stitched", sources.flow_records + self.recovered, self.stitch.flows),
             (
                 "stitched = opened + joined + ignored",
                 self.stitch.flows,
                 self.stitch.opened + self.stitch.joined + self.stitch.ignored(),
             ),
             ("opened = emitted + held", self.stitch.opened, self.stitch.emitted + self.stitch.held),
-            ("emitted = stored + refused", self.stitch.emitted, self.stored + self.refused),
+            ("emitted = stored + refused + known", self.stitch.emitted, self.stored + self.refused + self.known),
         ];
         equations
             .into_iter()

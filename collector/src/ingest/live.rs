@@ -11,6 +11,7 @@ use std::time::Duration;
 use arrow::record_batch::RecordBatch;
 use tracker::Micros;
 
+use super::journal::Journal;
 use super::stage::Stage;
 use super::{Clock, IngestCounters, IngestError, IngestSettings, RecordSink};
 use crate::exporters::{ExporterStats, decoder_stats, join};
@@ -38,6 +39,8 @@ struct WorkerView {
 struct StitchView {
     qualities: Vec<ExporterQuality>,
     counters: StitchCounters,
+    recovered: u64,
+    known: u64,
 }
 
 #[derive(Debug, Default)]
@@ -121,7 +124,7 @@ pub struct IngestHandle {
     sink_view: Arc<Mutex<SinkView>>,
     receivers: Vec<JoinHandle<()>>,
     decoders: Vec<JoinHandle<()>>,
-    stitcher: Option<JoinHandle<()>>,
+    stitcher: Option<JoinHandle<Option<Journal>>>,
     sink: Option<JoinHandle<Result<(), IngestError>>>,
 }
 
@@ -144,14 +147,16 @@ impl IngestHandle {
     ) -> Result<(), IngestError> {
         let (batches, clock, view) = (Arc::clone(&self.batches), settings.clock.clone(), Arc::clone(&self.sink_view));
         self.sink = Some(thread("sink", move || run_sink(sink, &batches, &clock, &view))?);
-        let stage = Stage::new(
+        let mut stage = Stage::new(
             settings.stitch,
             settings.batch_rows,
             settings.batch_age.as_micros() as Micros,
             QueueSink(Arc::clone(&self.batches)),
         );
+        let journal =
+            settings.recovery.as_ref().map(|recovery| stage.recover(recovery, (settings.clock)())).transpose()?;
         let (flows, clock, view) = (Arc::clone(&self.flows), settings.clock.clone(), Arc::clone(&self.stitch_view));
-        self.stitcher = Some(thread("stitch", move || run_stitch(stage, &flows, &clock, &view))?);
+        self.stitcher = Some(thread("stitch", move || run_stitch(stage, journal, &flows, &clock, &view))?);
         for (index, (queue, view)) in self.queues.iter().zip(&self.worker_views).enumerate() {
             let worker = Worker {
                 decoder: Decoder::new(settings.decoder.clone()),
@@ -205,16 +210,18 @@ impl IngestHandle {
             decoder.merge(&lock(view).totals);
         }
         let kernel = |(address, before): &(SocketAddr, u64)| kernel_drops(*address).saturating_sub(*before);
-        let sink = lock(&self.sink_view);
+        let (stitch, sink) = (lock(&self.stitch_view), lock(&self.sink_view));
         IngestCounters {
             received: self.received.received(),
             received_bytes: self.received.bytes(),
             queue_dropped: self.received.dropped(),
             kernel_dropped: self.kernel_before.iter().map(kernel).sum(),
             decoder,
-            stitch: lock(&self.stitch_view).counters,
+            stitch: stitch.counters,
             stored: sink.stored,
             refused: sink.refused,
+            recovered: stitch.recovered,
+            known: stitch.known,
         }
     }
 
@@ -240,14 +247,22 @@ impl IngestHandle {
         self.queues.iter().for_each(|queue| queue.close());
         self.decoders.drain(..).for_each(&mut wait);
         self.flows.close();
-        self.stitcher.take().into_iter().for_each(&mut wait);
+        let journal = match self.stitcher.take().map(JoinHandle::join) {
+            Some(Err(_)) => return Err(IngestError::Panicked("stitch".to_owned())),
+            Some(Ok(journal)) => journal,
+            None => None,
+        };
         self.batches.close();
         let stored = match self.sink.take().map(JoinHandle::join) {
             Some(Ok(stored)) => stored,
             Some(Err(_)) => Err(IngestError::Panicked("sink".to_owned())),
             None => Ok(()),
         };
-        result.and(stored).map(|()| self.counters())
+        result.and(stored)?;
+        if let Some(Err(error)) = journal.map(Journal::clear) {
+            tracing::warn!(%error, "the journal was not removed");
+        }
+        Ok(self.counters())
     }
 }
 
@@ -290,17 +305,31 @@ impl Worker {
     }
 }
 
-fn run_stitch(mut stage: Stage<QueueSink>, flows: &Queue<Vec<FlowRecord>>, clock: &Clock, view: &Mutex<StitchView>) {
+fn run_stitch(
+    mut stage: Stage<QueueSink>,
+    mut journal: Option<Journal>,
+    flows: &Queue<Vec<FlowRecord>>,
+    clock: &Clock,
+    view: &Mutex<StitchView>,
+) -> Option<Journal> {
     let mut blocks = Vec::new();
     let mut published = 0;
     let publish = |stage: &Stage<QueueSink>| {
-        *lock(view) = StitchView { qualities: stage.stitcher().exporters(), counters: stage.stitcher().counters() };
+        *lock(view) = StitchView {
+            qualities: stage.stitcher().exporters(),
+            counters: stage.stitcher().counters(),
+            recovered: stage.recovered,
+            known: stage.known,
+        };
     };
     while flows.take_all(PATIENCE, &mut blocks).is_ok() {
         for block in blocks.drain(..) {
-            report(stage.flows(&block, clock()));
+            let now = clock();
+            keep(&mut journal, |journal| journal.append(now, &block));
+            report(stage.flows(&block, now));
         }
         let now = clock();
+        keep(&mut journal, |journal| journal.tick(now));
         report(stage.tick(now));
         if now - published >= PUBLISH {
             published = now;
@@ -309,6 +338,14 @@ fn run_stitch(mut stage: Stage<QueueSink>, flows: &Queue<Vec<FlowRecord>>, clock
     }
     report(stage.finish(clock()));
     publish(&stage);
+    journal
+}
+
+/// Does something with the journal where there is one; a journal that fails is said, and ingest goes on.
+fn keep(journal: &mut Option<Journal>, work: impl FnOnce(&mut Journal) -> std::io::Result<()>) {
+    if let Some(Err(error)) = journal.as_mut().map(work) {
+        tracing::error!(%error, "the journal cannot be written: a crash would lose sessions that wait");
+    }
 }
 
 fn report(result: Result<(), IngestError>) {

@@ -94,6 +94,8 @@ impl<S: RecordSink> Loader<S> {
             stitch: self.stage.stitcher().counters(),
             stored: self.stage.stored,
             refused: self.stage.refused,
+            recovered: self.stage.recovered,
+            known: self.stage.known,
         };
         let exporters = join(decoder_stats(&self.decoder, self.now), &self.stage.stitcher().exporters());
         Ok(LoadSummary { counters, exporters })

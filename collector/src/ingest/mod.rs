@@ -4,10 +4,12 @@
 //! Must not know what the sink does with batches.
 
 mod counters;
+mod journal;
 mod live;
 mod load;
 mod stage;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use arrow::record_batch::RecordBatch;
 use tracker::{BatchError, Micros};
 
 pub use counters::IngestCounters;
+pub use journal::JournalSettings;
 pub use live::{Ingest, IngestHandle};
 pub use load::{LoadSettings, LoadSummary, Loader};
 
@@ -52,6 +55,18 @@ impl RecordSink for Box<dyn RecordSink> {
     }
 }
 
+/// What a process needs to go on where an earlier one was killed.
+#[derive(Clone)]
+pub struct Recovery {
+    /// Where records are kept until their sessions have been written.
+    pub journal: JournalSettings,
+    /// Ids of the sessions that were stored at this time or later.
+    pub stored_since: StoredSince,
+}
+
+/// Tells the ids of the sessions that were stored at a time or later.
+pub type StoredSince = Arc<dyn Fn(Micros) -> anyhow::Result<HashSet<u64>> + Send + Sync>;
+
 /// How the live pipeline runs.
 #[derive(Clone)]
 pub struct IngestSettings {
@@ -73,6 +88,8 @@ pub struct IngestSettings {
     pub batch_age: Duration,
     /// Time of receipt.
     pub clock: Clock,
+    /// How to survive a crash; without it, sessions that wait for their other half are lost by one.
+    pub recovery: Option<Recovery>,
 }
 
 impl IngestSettings {
@@ -88,6 +105,7 @@ impl IngestSettings {
             batch_rows: 8_192,
             batch_age: Duration::from_millis(300),
             clock,
+            recovery: None,
         }
     }
 }
@@ -112,6 +130,9 @@ pub enum IngestError {
     /// Records could not be put into a batch.
     #[error(transparent)]
     Batch(#[from] BatchError),
+    /// The journal cannot be opened.
+    #[error("failed to open the journal: {0}")]
+    Journal(std::io::Error),
     /// The sink refused.
     #[error("failed to store sessions: {0:#}")]
     Sink(anyhow::Error),

@@ -2,10 +2,13 @@
 //!
 //! Owns the stitcher and the batch under construction; must not know threads.
 
+use std::collections::HashSet;
+
 use tracker::record::SessionRecord;
 use tracker::{Micros, SessionBatchBuilder};
 
-use super::{IngestError, RecordSink};
+use super::journal::Journal;
+use super::{IngestError, RecordSink, Recovery};
 use crate::netflow::FlowRecord;
 use crate::stitch::{StitchSettings, Stitcher};
 
@@ -21,6 +24,12 @@ pub(super) struct Stage<S> {
     /// Sessions handed to the sink, and those it refused.
     pub(super) stored: u64,
     pub(super) refused: u64,
+    /// Sessions that were stored before a crash, by id, and until when they may be made again.
+    before: HashSet<u64>,
+    before_until: Micros,
+    /// Records taken from the journal, and sessions made of them that had been stored already.
+    pub(super) recovered: u64,
+    pub(super) known: u64,
 }
 
 impl<S: RecordSink> Stage<S> {
@@ -35,11 +44,34 @@ impl<S: RecordSink> Stage<S> {
             sink,
             stored: 0,
             refused: 0,
+            before: HashSet::new(),
+            before_until: 0,
+            recovered: 0,
+            known: 0,
         }
     }
 
     pub(super) fn stitcher(&self) -> &Stitcher {
         &self.stitcher
+    }
+
+    /// Goes on where an earlier process ended: takes the records of its journal on the clock of their arrival. Sessions
+    /// that it had stored are not handed out again.
+    pub(super) fn recover(&mut self, recovery: &Recovery, now: Micros) -> Result<Journal, IngestError> {
+        let (journal, blocks) = Journal::open(recovery.journal.clone(), now).map_err(IngestError::Journal)?;
+        if let Some(oldest) = journal.oldest() {
+            self.before = (recovery.stored_since)(oldest).map_err(IngestError::Sink)?;
+            self.before_until = now + recovery.journal.keep.as_micros() as Micros;
+        }
+        for block in blocks {
+            self.recovered += block.flows.len() as u64;
+            self.tick(block.arrived)?;
+            self.flows(&block.flows, block.arrived)?;
+        }
+        if self.recovered > 0 {
+            tracing::info!(records = self.recovered, "recovered from the journal");
+        }
+        Ok(journal)
     }
 
     /// Takes flow records at `now`.
@@ -54,6 +86,9 @@ impl<S: RecordSink> Stage<S> {
     pub(super) fn tick(&mut self, now: Micros) -> Result<(), IngestError> {
         self.stitcher.expire(now, &mut self.sessions);
         self.collect(now)?;
+        if now > self.before_until && !self.before.is_empty() {
+            self.before = HashSet::new();
+        }
         if self.oldest.is_some_and(|oldest| now - oldest >= self.age) {
             self.flush(now)?;
         }
@@ -73,6 +108,10 @@ impl<S: RecordSink> Stage<S> {
         let mut sessions = std::mem::take(&mut self.sessions);
         let mut result = Ok(());
         for session in sessions.drain(..) {
+            if self.before.contains(&session.session_id) {
+                self.known += 1;
+                continue;
+            }
             self.batch.push(&session);
             self.oldest.get_or_insert(now);
             if self.batch.len() >= self.rows {

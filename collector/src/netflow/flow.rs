@@ -5,6 +5,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
 use tracker::Micros;
 use tracker::record::{Endpoint, ExportType};
 
@@ -25,7 +26,7 @@ pub mod flag {
 }
 
 /// Who exports: an address, and its UDP port where the port tells exporters apart (else 0).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ExporterKey {
     /// Address of the exporter.
     pub address: IpAddr,
@@ -50,7 +51,7 @@ impl fmt::Display for ExporterKey {
 }
 
 /// What one direction of a flow carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Traffic {
     /// Packets, as exported (not scaled by sampling).
     pub packets: u64,
@@ -63,7 +64,7 @@ pub struct Traffic {
 }
 
 /// Why the exporter sent the record (`flowEndReason`, RFC 7012).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum FlowEnd {
     /// Not told.
     #[default]
@@ -79,7 +80,7 @@ pub enum FlowEnd {
 }
 
 /// What a firewall says happened (`firewallEvent`; Cisco ASA event 40005).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FirewallEvent {
     /// A flow was created (1).
     Created,
@@ -94,7 +95,7 @@ pub enum FirewallEvent {
 }
 
 /// One decoded flow record, normalised.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FlowRecord {
     /// Who exported it.
     pub exporter: ExporterKey,

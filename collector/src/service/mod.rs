@@ -89,7 +89,9 @@ pub async fn serve(
     let sink = StoreSink::new(&store, FLOW, settings::writer(config));
     let wire = StoreSink::new(&store, WIRE, settings::writer(config));
     let stored = [sink.stats(), wire.stats()];
-    let ingest = Arc::new(Ingest::start(settings::ingest(config), Box::new(sink))?);
+    let mut receiving = settings::ingest(config);
+    receiving.recovery = Some(settings::recovery(config, &store));
+    let ingest = Arc::new(Ingest::start(receiving, Box::new(sink))?);
     let receivers = ingest.local_addresses();
     for warning in ingest.warnings() {
         tracing::warn!("{warning}");

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use analytics::{DetectSettings, WriterSettings};
+use analytics::{DetectSettings, SessionStore, WriterSettings};
 use tracker::locality::Networks;
 
 use crate::clock;
 use crate::config::Config;
-use crate::ingest::{IngestSettings, LoadSettings};
+use crate::ingest::{IngestSettings, JournalSettings, LoadSettings, Recovery};
 use crate::stitch::StitchSettings;
 
 /// What is private.
@@ -58,6 +58,19 @@ pub fn load(config: &Config) -> LoadSettings {
     let defaults = LoadSettings::default();
     let stitch = StitchSettings { emit_certain: defaults.stitch.emit_certain, ..stitch(config) };
     LoadSettings { stitch, ..defaults }
+}
+
+/// Bytes that the journal may take.
+const JOURNAL_BYTES: u64 = 512 << 20;
+
+/// How ingest goes on after a crash, with its journal in the store's directory.
+pub fn recovery(config: &Config, store: &SessionStore) -> Recovery {
+    let (stitch, writer) = (stitch(config), writer(config));
+    // A session waits for its hold or for retransmits, then for a batch and a flush.
+    let keep = stitch.hold.max(stitch.retransmit) + writer.max_age + Duration::from_secs(30);
+    let journal = JournalSettings { dir: store.root().join("journal"), keep, max_bytes: JOURNAL_BYTES };
+    let store = store.clone();
+    Recovery { journal, stored_since: Arc::new(move |since| Ok(store.session_ids_since(since)?)) }
 }
 
 /// How flow records are received.
