@@ -197,6 +197,7 @@ impl Baseline {
     }
 
     /// What to expect of a bucket in which as many sessions establish and so much is covered.
+    #[cfg(test)]
     pub fn expect(&self, moment: &Moment, established: Option<f64>, coverage: f64) -> Expectation {
         interval(&self.belief(moment, established, coverage))
     }
