@@ -107,6 +107,11 @@ columns! {
     server_host: StringBuilder,
     client_payload_bytes: UInt64Builder,
     server_payload_bytes: UInt64Builder,
+    client_city: StringBuilder,
+    server_city: StringBuilder,
+    observer_name: StringBuilder,
+    input_interface_name: StringBuilder,
+    output_interface_name: StringBuilder,
 }
 
 impl SessionBatchBuilder {
@@ -169,6 +174,11 @@ impl SessionBatchBuilder {
         self.server_host.append_option(record.server_info.host.as_deref());
         self.client_payload_bytes.append_option(record.client_payload);
         self.server_payload_bytes.append_option(record.server_payload);
+        self.client_city.append_option(record.client_info.city.as_deref());
+        self.server_city.append_option(record.server_info.city.as_deref());
+        self.observer_name.append_option(record.observer_name.as_deref());
+        self.input_interface_name.append_option(record.input_interface_name.as_deref());
+        self.output_interface_name.append_option(record.output_interface_name.as_deref());
     }
 }
 
@@ -208,6 +218,11 @@ impl<'a> Columns<'a> {
     ) -> Result<Option<T::Native>, BatchError> {
         let array = self.array(name)?.as_primitive_opt::<T>().ok_or(BatchError::Column(name))?;
         Ok(array.is_valid(row).then(|| array.value(row)))
+    }
+
+    /// A text column that older files lack.
+    fn added_text(&self, name: &'static str, row: usize) -> Result<Option<Arc<str>>, BatchError> {
+        if self.0.column_by_name(name).is_none() { Ok(None) } else { self.shared(name, row) }
     }
 
     /// A column that older files lack.
@@ -254,11 +269,12 @@ fn read_row(columns: &Columns<'_>, row: usize) -> Result<SessionRecord, BatchErr
             tcp_flags: columns.number::<UInt16Type>(flags, row)?,
         })
     };
-    let info = |asn, as_org, country, host| -> Result<HostInfo, BatchError> {
+    let info = |asn, as_org, country, city, host| -> Result<HostInfo, BatchError> {
         Ok(HostInfo {
             asn: columns.number::<UInt32Type>(asn, row)?,
             as_org: columns.shared(as_org, row)?,
             country: columns.shared(country, row)?,
+            city: columns.added_text(city, row)?,
             host: columns.shared(host, row)?,
         })
     };
@@ -295,8 +311,11 @@ fn read_row(columns: &Columns<'_>, row: usize) -> Result<SessionRecord, BatchErr
         tunnel: columns.number::<UInt32Type>("tunnel", row)?,
         input_interface: columns.number::<UInt32Type>("input_interface", row)?,
         output_interface: columns.number::<UInt32Type>("output_interface", row)?,
-        client_info: info("client_asn", "client_as_org", "client_country", "client_host")?,
-        server_info: info("server_asn", "server_as_org", "server_country", "server_host")?,
+        observer_name: columns.added_text("observer_name", row)?,
+        input_interface_name: columns.added_text("input_interface_name", row)?,
+        output_interface_name: columns.added_text("output_interface_name", row)?,
+        client_info: info("client_asn", "client_as_org", "client_country", "client_city", "client_host")?,
+        server_info: info("server_asn", "server_as_org", "server_country", "server_city", "server_host")?,
     })
 }
 

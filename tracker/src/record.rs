@@ -132,6 +132,12 @@ pub struct SessionRecord {
     pub input_interface: Option<u32>,
     /// SNMP index of the egress interface.
     pub output_interface: Option<u32>,
+    /// Name that people gave the observer.
+    pub observer_name: Option<Arc<str>>,
+    /// Name of the ingress interface.
+    pub input_interface_name: Option<Arc<str>>,
+    /// Name of the egress interface.
+    pub output_interface_name: Option<Arc<str>>,
     /// What is known of the client beyond its address.
     pub client_info: HostInfo,
     /// What is known of the server beyond its address.
@@ -147,6 +153,8 @@ pub struct HostInfo {
     pub as_org: Option<Arc<str>>,
     /// ISO 3166-1 alpha-2 country code.
     pub country: Option<Arc<str>>,
+    /// City, in English.
+    pub city: Option<Arc<str>>,
     /// Host name.
     pub host: Option<Arc<str>>,
 }
@@ -186,6 +194,9 @@ impl SessionRecord {
             tunnel: None,
             input_interface: None,
             output_interface: None,
+            observer_name: None,
+            input_interface_name: None,
+            output_interface_name: None,
             client_info: HostInfo::default(),
             server_info: HostInfo::default(),
         }

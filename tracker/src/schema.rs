@@ -71,6 +71,11 @@ fn build() -> SchemaRef {
         optional("server_host", DataType::Utf8),
         optional("client_payload_bytes", DataType::UInt64),
         optional("server_payload_bytes", DataType::UInt64),
+        optional("client_city", DataType::Utf8),
+        optional("server_city", DataType::Utf8),
+        optional("observer_name", DataType::Utf8),
+        optional("input_interface_name", DataType::Utf8),
+        optional("output_interface_name", DataType::Utf8),
     ];
     let metadata = [("halfopen.schema".to_owned(), SCHEMA_VERSION.to_owned())].into();
     Arc::new(Schema::new_with_metadata(fields, metadata))

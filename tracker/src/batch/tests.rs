@@ -28,6 +28,7 @@ fn info() -> impl Strategy<Value = HostInfo> {
         asn,
         as_org: text.clone().map(Arc::from),
         country: text.clone().map(Arc::from),
+        city: text.clone().map(Arc::from),
         host: text.map(Arc::from),
     })
 }
@@ -64,6 +65,9 @@ fn record() -> impl Strategy<Value = SessionRecord> {
         (record.domain, record.sampling) = labels.2;
         (record.vlan, record.tunnel, record.input_interface, record.output_interface) = labels.3;
         record.conn_state = labels.4;
+        record.observer_name = labels.5.0.host.clone();
+        (record.input_interface_name, record.output_interface_name) =
+            (labels.5.1.host.clone(), labels.5.0.city.clone());
         (record.client_info, record.server_info) = labels.5;
         record
     })
