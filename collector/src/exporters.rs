@@ -3,6 +3,7 @@
 //! Owns the joined form; must not know the API it is shown through.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use tracker::Micros;
 
@@ -32,6 +33,11 @@ pub struct ExporterStats {
     pub bytes: u64,
     /// Templates known.
     pub templates: u64,
+    /// Templates that came with another shape under a known id, without a withdrawal: a restart, or two exporters that
+    /// cannot be told apart.
+    pub template_collisions: u64,
+    /// Data sets that wait for their template now.
+    pub waiting_sets: u64,
     /// Data sets that came before their template.
     pub unknown_template_records: u64,
     /// Lost by sequence number: flows (v5), packets (v9), data records (IPFIX).
@@ -64,7 +70,9 @@ impl ExporterStats {
             records: counters.records,
             records_per_second: source.rate.at(now, counters.records),
             bytes: counters.bytes,
-            templates: source.template_count() as u64,
+            templates: source.templates.len() as u64,
+            template_collisions: counters.templates_redefined,
+            waiting_sets: source.pending.len() as u64,
             unknown_template_records: counters.data_sets_without_template,
             sequence_lost: source.sequences.iter().map(crate::netflow::sequence::SequenceTracker::lost).sum(),
             restarts: source.sequences.iter().map(crate::netflow::sequence::SequenceTracker::restarts).sum(),
@@ -78,18 +86,60 @@ impl ExporterStats {
     }
 }
 
+impl ExporterStats {
+    /// Adds what the same exporter sent in another way.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for protocol in &other.protocols {
+            if !self.protocols.contains(protocol) {
+                self.protocols.push(protocol);
+            }
+        }
+        if other.last_seen >= self.last_seen {
+            self.clock_skew_ms = other.clock_skew_ms.or(self.clock_skew_ms);
+        }
+        self.first_seen = self.first_seen.min(other.first_seen);
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.packets += other.packets;
+        self.records += other.records;
+        self.records_per_second += other.records_per_second;
+        self.bytes += other.bytes;
+        self.templates += other.templates;
+        self.template_collisions += other.template_collisions;
+        self.waiting_sets += other.waiting_sets;
+        self.unknown_template_records += other.unknown_template_records;
+        self.sequence_lost += other.sequence_lost;
+        self.restarts += other.restarts;
+        for &(reason, count) in &other.drops {
+            match self.drops.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, sum)) => *sum += count,
+                None => self.drops.push((reason, count)),
+            }
+        }
+    }
+}
+
 /// Statistics of a decoder's sources, without the stitcher's part.
 pub fn decoder_stats(decoder: &Decoder, now: Micros) -> Vec<(ExporterKey, ExporterStats)> {
     decoder.sources().map(|source| ExporterStats::of(source, now)).collect()
 }
 
-/// Adds what the stitcher knows, and sorts by address and domain.
+/// Makes one of what an exporter sent over several transports, adds what the stitcher knows, and sorts by address and
+/// domain.
 pub fn join(decoded: Vec<(ExporterKey, ExporterStats)>, qualities: &[ExporterQuality]) -> Vec<ExporterStats> {
+    let mut one: HashMap<(ExporterKey, u32), ExporterStats> = HashMap::new();
+    for (key, stats) in decoded {
+        match one.entry((key, stats.domain)) {
+            Entry::Occupied(mut known) => known.get_mut().merge(&stats),
+            Entry::Vacant(empty) => {
+                empty.insert(stats);
+            }
+        }
+    }
     let by_key: HashMap<(ExporterKey, u32), &ExporterQuality> =
         qualities.iter().map(|quality| ((quality.key, quality.domain), quality)).collect();
-    let mut joined: Vec<(ExporterKey, ExporterStats)> = decoded
+    let mut joined: Vec<(ExporterKey, ExporterStats)> = one
         .into_iter()
-        .map(|(key, mut stats)| {
+        .map(|((key, _), mut stats)| {
             if let Some(quality) = by_key.get(&(key, stats.domain)) {
                 stats.capability = quality.capability.as_str();
                 stats.coverage = quality.coverage();

@@ -3,6 +3,7 @@
 //! This crate is also the composition root of the `halfopen` binary (feature `service`); without that feature the decoder
 //! and the stitcher build alone, without `DataFusion`.
 
+pub mod enrich;
 pub mod exporters;
 pub mod ingest;
 pub mod input;

@@ -12,8 +12,8 @@ pub struct IngestCounters {
     pub received: u64,
     /// Octets of these.
     pub received_bytes: u64,
-    /// Of these, dropped for a full queue.
-    pub queue_dropped: u64,
+    /// Of these, not looked at; and connections that were refused or ended badly.
+    pub receive_drops: Drops,
     /// Dropped by the kernel before we saw them.
     pub kernel_dropped: u64,
     /// Decoder.
@@ -34,9 +34,17 @@ impl IngestCounters {
     /// Drops of every stage by reason.
     pub fn drops(&self) -> Drops {
         let mut drops = self.decoder.drops;
-        drops.add(DropReason::QueueFull, self.queue_dropped);
+        drops.merge(&self.receive_drops);
         drops.add(DropReason::SocketBufferFull, self.kernel_dropped);
         drops
+    }
+
+    /// Datagrams and messages that were received and never decoded.
+    fn unseen(&self) -> u64 {
+        [DropReason::QueueFull, DropReason::NotAllowed, DropReason::RateLimited]
+            .into_iter()
+            .map(|reason| self.receive_drops.get(reason))
+            .sum()
     }
 
     /// The equations that do not hold. Empty when nothing got lost uncounted; exact once the pipeline is drained.
@@ -44,7 +52,7 @@ impl IngestCounters {
         let sources = &self.decoder.sources;
         let drops = &self.decoder.drops;
         let equations = [
-            ("received = queue_dropped + decoded", self.received, self.queue_dropped + self.decoder.datagrams),
+            ("received = dropped + decoded", self.received, self.unseen() + self.decoder.datagrams),
             (
                 "data sets = decoded + waiting + dropped",
                 sources.data_sets,

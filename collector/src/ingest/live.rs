@@ -4,55 +4,27 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use tracker::Micros;
 
 use super::journal::Journal;
+use super::keeper::{self, Keeper};
+use super::sockets::{SocketDrops, Sockets, bind_all};
 use super::stage::Stage;
-use super::{Clock, IngestCounters, IngestError, IngestSettings, RecordSink};
-use crate::exporters::{ExporterStats, decoder_stats, join};
-use crate::netflow::{Decoder, DecoderTotals, ExporterKey, FlowRecord};
-use crate::receive::{BindOptions, BoundSocket, Datagram, Queue, ReceiveCounters, Receiver, bind, kernel_drops};
-use crate::stitch::{ExporterQuality, StitchCounters};
+use super::tail::{QueueSink, SinkView, StitchView, lock, run_sink, run_stitch};
+use super::worker::{Links, View, Worker};
+use super::{IngestCounters, IngestError, IngestSettings, RecordSink};
+use crate::exporters::{ExporterStats, join};
+use crate::netflow::state::SourceState;
+use crate::netflow::{DecoderTotals, FlowRecord};
+use crate::receive::{Admission, BoundSocket, Intake, Queue, Receiver, worker_of};
 
-/// How long a stage waits for work before it looks after its deadlines.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// Views for `exporters` and `counters` are renewed this often.
-const PUBLISH: Micros = 250_000;
 /// Blocks of flow records between decoding and stitching, and batches between stitching and the sink.
 const FLOW_BLOCKS: usize = 16;
-/// Octets of datagrams that may wait per worker.
-const QUEUE_BYTES: usize = 64 << 20;
 const BATCHES: usize = 16;
-
-#[derive(Debug, Default)]
-struct WorkerView {
-    stats: Vec<(ExporterKey, ExporterStats)>,
-    totals: DecoderTotals,
-}
-
-#[derive(Debug, Default)]
-struct StitchView {
-    qualities: Vec<ExporterQuality>,
-    counters: StitchCounters,
-    recovered: u64,
-    known: u64,
-}
-
-#[derive(Debug, Default)]
-struct SinkView {
-    stored: u64,
-    refused: u64,
-}
-
-fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Views are replaced as a whole, so a panicked writer leaves the former one.
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Starts live ingest.
 pub struct Ingest;
@@ -65,13 +37,12 @@ impl Ingest {
     pub fn start(settings: IngestSettings, sink: Box<dyn RecordSink>) -> Result<IngestHandle, IngestError> {
         let workers = settings.workers.max(1);
         let sockets = bind_all(&settings.listen, settings.receive_buffer, workers)?;
+        let admission = Admission::new(settings.admission.clone());
         let mut handle = IngestHandle {
-            addresses: Vec::new(),
-            warnings: Vec::new(),
-            kernel_before: Vec::new(),
+            sockets: Sockets::of(&sockets),
             stop: Arc::new(AtomicBool::new(false)),
-            received: Arc::default(),
-            queues: (0..workers).map(|_| Arc::new(datagram_queue(settings.queue))).collect(),
+            keep: Arc::new(AtomicBool::new(false)),
+            intake: Intake::new(workers, settings.queue, admission, settings.clock.clone()),
             flows: Arc::new(Queue::new(FLOW_BLOCKS)),
             batches: Arc::new(Queue::new(BATCHES)),
             worker_views: (0..workers).map(|_| Arc::default()).collect(),
@@ -79,6 +50,7 @@ impl Ingest {
             sink_view: Arc::default(),
             receivers: Vec::new(),
             decoders: Vec::new(),
+            keeper: None,
             stitcher: None,
             sink: None,
         };
@@ -87,43 +59,21 @@ impl Ingest {
     }
 }
 
-fn datagram_queue(capacity: usize) -> Queue<Datagram> {
-    Queue::weighed(capacity, QUEUE_BYTES, |datagram| datagram.payload.len())
-}
-
-/// One socket per address and worker; the port is probed alone first, so that another program on it is noticed.
-fn bind_all(listen: &[SocketAddr], buffer: usize, workers: usize) -> Result<Vec<BoundSocket>, IngestError> {
-    let mut sockets = Vec::new();
-    for &wanted in listen {
-        let only_v6 = listen.iter().any(|other| other.is_ipv4() && other.port() == wanted.port());
-        let alone = BindOptions { receive_buffer: buffer, shared: false, only_v6 };
-        if workers == 1 {
-            sockets.push(bind(wanted, alone)?);
-            continue;
-        }
-        let probed = bind(wanted, alone)?.address;
-        for _ in 0..workers {
-            sockets.push(bind(probed, BindOptions { shared: true, ..alone })?);
-        }
-    }
-    Ok(sockets)
-}
-
 /// A running pipeline. Dropping it without [`shutdown`](Self::shutdown) leaves the threads running.
 pub struct IngestHandle {
-    addresses: Vec<SocketAddr>,
-    warnings: Vec<String>,
-    kernel_before: Vec<(SocketAddr, u64)>,
+    sockets: Sockets,
     stop: Arc<AtomicBool>,
-    received: Arc<ReceiveCounters>,
-    queues: Vec<Arc<Queue<Datagram>>>,
+    /// Ends the keeper, once the decoders have said their last.
+    keep: Arc<AtomicBool>,
+    intake: Intake,
     flows: Arc<Queue<Vec<FlowRecord>>>,
     batches: Arc<Queue<RecordBatch>>,
-    worker_views: Vec<Arc<Mutex<WorkerView>>>,
+    worker_views: Vec<Arc<Mutex<View>>>,
     stitch_view: Arc<Mutex<StitchView>>,
     sink_view: Arc<Mutex<SinkView>>,
     receivers: Vec<JoinHandle<()>>,
     decoders: Vec<JoinHandle<()>>,
+    keeper: Option<JoinHandle<()>>,
     stitcher: Option<JoinHandle<Option<Journal>>>,
     sink: Option<JoinHandle<Result<(), IngestError>>>,
 }
@@ -148,7 +98,7 @@ impl IngestHandle {
         let (batches, clock, view) = (Arc::clone(&self.batches), settings.clock.clone(), Arc::clone(&self.sink_view));
         self.sink = Some(thread("sink", move || run_sink(sink, &batches, &clock, &view))?);
         let mut stage = Stage::new(
-            settings.stitch,
+            settings.stitch.clone(),
             settings.batch_rows,
             settings.batch_age.as_micros() as Micros,
             QueueSink(Arc::clone(&self.batches)),
@@ -157,29 +107,9 @@ impl IngestHandle {
             settings.recovery.as_ref().map(|recovery| stage.recover(recovery, (settings.clock)())).transpose()?;
         let (flows, clock, view) = (Arc::clone(&self.flows), settings.clock.clone(), Arc::clone(&self.stitch_view));
         self.stitcher = Some(thread("stitch", move || run_stitch(stage, journal, &flows, &clock, &view))?);
-        for (index, (queue, view)) in self.queues.iter().zip(&self.worker_views).enumerate() {
-            let worker = Worker {
-                decoder: Decoder::new(settings.decoder.clone()),
-                queue: Arc::clone(queue),
-                flows: Arc::clone(&self.flows),
-                clock: settings.clock.clone(),
-                view: Arc::clone(view),
-            };
-            self.decoders.push(thread(&format!("decode-{index}"), move || worker.run())?);
-        }
+        self.spawn_workers(&settings)?;
         for (index, bound) in sockets.into_iter().enumerate() {
-            if !self.addresses.contains(&bound.address) {
-                self.addresses.push(bound.address);
-                self.warnings.extend(bound.warning);
-                self.kernel_before.push((bound.address, kernel_drops(bound.address)));
-            }
-            let receiver = Receiver {
-                socket: bound.socket,
-                queues: self.queues.clone(),
-                counters: Arc::clone(&self.received),
-                stop: Arc::clone(&self.stop),
-                clock: settings.clock.clone(),
-            };
+            let receiver = Receiver { socket: bound.socket, intake: self.intake.clone(), stop: Arc::clone(&self.stop) };
             let name = format!("receive-{index}");
             let started = receiver.spawn(name.clone());
             self.receivers.push(started.map_err(|source| IngestError::Thread { name, source })?);
@@ -187,14 +117,46 @@ impl IngestHandle {
         Ok(())
     }
 
+    /// The decode workers, each with what an earlier process knew of its exporters, and who keeps that.
+    fn spawn_workers(&mut self, settings: &IngestSettings) -> Result<(), IngestError> {
+        let known = settings.exporters.as_deref().map(keeper::load).unwrap_or_default();
+        if !known.is_empty() {
+            tracing::info!(exporters = known.len(), "templates of an earlier run are known");
+        }
+        let workers = self.worker_views.len();
+        let mut by_worker: Vec<Vec<SourceState>> = (0..workers).map(|_| Vec::new()).collect();
+        for state in known {
+            by_worker[worker_of(state.exporter().address, workers)].push(state);
+        }
+        let mut slots = Vec::new();
+        for (index, known) in by_worker.into_iter().enumerate() {
+            let links = Links {
+                queue: Arc::clone(&self.intake.queues()[index]),
+                flows: Arc::clone(&self.flows),
+                clock: settings.clock.clone(),
+                view: Arc::clone(&self.worker_views[index]),
+                slot: Arc::default(),
+                names: Arc::clone(&settings.names),
+            };
+            slots.push(Arc::clone(&links.slot));
+            let worker = Worker::new(settings.decoder.clone(), links, known);
+            self.decoders.push(thread(&format!("decode-{index}"), move || worker.run())?);
+        }
+        if let Some(path) = settings.exporters.clone() {
+            let (keeper, stop) = (Keeper::new(path, slots), Arc::clone(&self.keep));
+            self.keeper = Some(thread("keep-exporters", move || keeper.run(&stop))?);
+        }
+        Ok(())
+    }
+
     /// Where it listens, with the ports that the system chose.
     pub fn local_addresses(&self) -> Vec<SocketAddr> {
-        self.addresses.clone()
+        self.sockets.addresses().to_vec()
     }
 
     /// What the operator should know.
     pub fn warnings(&self) -> Vec<String> {
-        self.warnings.clone()
+        self.sockets.warnings().to_vec()
     }
 
     /// Every exporter, at most half a second old.
@@ -209,13 +171,13 @@ impl IngestHandle {
         for view in &self.worker_views {
             decoder.merge(&lock(view).totals);
         }
-        let kernel = |(address, before): &(SocketAddr, u64)| kernel_drops(*address).saturating_sub(*before);
+        let received = self.intake.counters();
         let (stitch, sink) = (lock(&self.stitch_view), lock(&self.sink_view));
         IngestCounters {
-            received: self.received.received(),
-            received_bytes: self.received.bytes(),
-            queue_dropped: self.received.dropped(),
-            kernel_dropped: self.kernel_before.iter().map(kernel).sum(),
+            received: received.received(),
+            received_bytes: received.bytes(),
+            receive_drops: received.drops(),
+            kernel_dropped: self.socket_drops().iter().map(|socket| socket.dropped).sum(),
             decoder,
             stitch: stitch.counters,
             stored: sink.stored,
@@ -225,9 +187,19 @@ impl IngestHandle {
         }
     }
 
-    /// Datagrams that wait for a worker.
+    /// What the kernel dropped at each socket.
+    pub fn socket_drops(&self) -> Vec<SocketDrops> {
+        self.sockets.drops()
+    }
+
+    /// The way in for transports with connections; they must have ended before [`shutdown`](Self::shutdown).
+    pub fn intake(&self) -> Intake {
+        self.intake.clone()
+    }
+
+    /// Datagrams and messages that wait for a worker.
     pub fn queued(&self) -> usize {
-        self.queues.iter().map(|queue| queue.len()).sum()
+        self.intake.queues().iter().map(|queue| queue.len()).sum()
     }
 
     /// Stops receiving, lets every stage finish what it holds, and makes it durable.
@@ -235,6 +207,7 @@ impl IngestHandle {
     /// # Errors
     /// A thread that panicked, or a sink that refused to finish.
     pub fn shutdown(mut self) -> Result<IngestCounters, IngestError> {
+        self.sockets.drops();
         self.stop.store(true, Ordering::Release);
         let mut result = Ok(());
         let mut wait = |handle: JoinHandle<()>| {
@@ -244,8 +217,10 @@ impl IngestHandle {
             }
         };
         self.receivers.drain(..).for_each(&mut wait);
-        self.queues.iter().for_each(|queue| queue.close());
+        self.intake.queues().iter().for_each(|queue| queue.close());
         self.decoders.drain(..).for_each(&mut wait);
+        self.keep.store(true, Ordering::Release);
+        self.keeper.take().into_iter().for_each(&mut wait);
         self.flows.close();
         let journal = match self.stitcher.take().map(JoinHandle::join) {
             Some(Err(_)) => return Err(IngestError::Panicked("stitch".to_owned())),
@@ -264,136 +239,4 @@ impl IngestHandle {
         }
         Ok(self.counters())
     }
-}
-
-struct Worker {
-    decoder: Decoder,
-    queue: Arc<Queue<Datagram>>,
-    flows: Arc<Queue<Vec<FlowRecord>>>,
-    clock: Clock,
-    view: Arc<Mutex<WorkerView>>,
-}
-
-impl Worker {
-    fn run(mut self) {
-        let mut datagrams = Vec::new();
-        let mut published = 0;
-        while self.queue.take_all(PATIENCE, &mut datagrams).is_ok() {
-            let mut flows = Vec::new();
-            for datagram in datagrams.drain(..) {
-                self.decoder.decode(datagram.source, datagram.received, &datagram.payload, &mut flows);
-                if flows.len() >= 8_192 {
-                    self.flows.push(std::mem::take(&mut flows));
-                }
-            }
-            if !flows.is_empty() {
-                self.flows.push(flows);
-            }
-            let now = (self.clock)();
-            if now - published >= PUBLISH {
-                published = now;
-                self.publish(now);
-            }
-        }
-        self.decoder.finish();
-        self.publish((self.clock)());
-    }
-
-    fn publish(&self, now: Micros) {
-        let view = WorkerView { stats: decoder_stats(&self.decoder, now), totals: self.decoder.totals() };
-        *lock(&self.view) = view;
-    }
-}
-
-fn run_stitch(
-    mut stage: Stage<QueueSink>,
-    mut journal: Option<Journal>,
-    flows: &Queue<Vec<FlowRecord>>,
-    clock: &Clock,
-    view: &Mutex<StitchView>,
-) -> Option<Journal> {
-    let mut blocks = Vec::new();
-    let mut published = 0;
-    let publish = |stage: &Stage<QueueSink>| {
-        *lock(view) = StitchView {
-            qualities: stage.stitcher().exporters(),
-            counters: stage.stitcher().counters(),
-            recovered: stage.recovered,
-            known: stage.known,
-        };
-    };
-    while flows.take_all(PATIENCE, &mut blocks).is_ok() {
-        for block in blocks.drain(..) {
-            let now = clock();
-            keep(&mut journal, |journal| journal.append(now, &block));
-            report(stage.flows(&block, now));
-        }
-        let now = clock();
-        keep(&mut journal, |journal| journal.tick(now));
-        report(stage.tick(now));
-        if now - published >= PUBLISH {
-            published = now;
-            publish(&stage);
-        }
-    }
-    report(stage.finish(clock()));
-    publish(&stage);
-    journal
-}
-
-/// Does something with the journal where there is one; a journal that fails is said, and ingest goes on.
-fn keep(journal: &mut Option<Journal>, work: impl FnOnce(&mut Journal) -> std::io::Result<()>) {
-    if let Some(Err(error)) = journal.as_mut().map(work) {
-        tracing::error!(%error, "the journal cannot be written: a crash would lose sessions that wait");
-    }
-}
-
-fn report(result: Result<(), IngestError>) {
-    if let Err(error) = result {
-        tracing::error!(%error, "sessions lost");
-    }
-}
-
-/// Hands batches to the sink's thread.
-struct QueueSink(Arc<Queue<RecordBatch>>);
-
-impl RecordSink for QueueSink {
-    fn append(&mut self, batch: RecordBatch, _now: Micros) -> anyhow::Result<()> {
-        anyhow::ensure!(self.0.push(batch), "the sink has stopped");
-        Ok(())
-    }
-
-    fn tick(&mut self, _now: Micros) -> anyhow::Result<()> {
-        Ok(())
-    }
-
-    fn finish(&mut self, _now: Micros) -> anyhow::Result<()> {
-        Ok(())
-    }
-}
-
-fn run_sink(
-    mut sink: Box<dyn RecordSink>,
-    batches: &Queue<RecordBatch>,
-    clock: &Clock,
-    view: &Mutex<SinkView>,
-) -> Result<(), IngestError> {
-    let mut waiting = Vec::new();
-    while batches.take_all(PATIENCE, &mut waiting).is_ok() {
-        for batch in waiting.drain(..) {
-            let rows = batch.num_rows() as u64;
-            let result = sink.append(batch, clock());
-            let mut view = lock(view);
-            match result {
-                Ok(()) => view.stored += rows,
-                Err(error) => {
-                    view.refused += rows;
-                    drop(view);
-                    report(Err(IngestError::Sink(error)));
-                }
-            }
-        }
-        report(sink.tick(clock()).map_err(IngestError::Sink));
-    }
-    sink.finish(clock()).map_err(IngestError::Sink)
 }

@@ -10,7 +10,7 @@ use tracker::Micros;
 use super::stage::Stage;
 use super::{IngestCounters, IngestError, RecordSink};
 use crate::exporters::{ExporterStats, decoder_stats, join};
-use crate::netflow::{Decoder, DecoderSettings, FlowRecord};
+use crate::netflow::{Decoder, DecoderSettings, Drops, FlowRecord};
 use crate::stitch::StitchSettings;
 
 /// How files are ingested.
@@ -88,7 +88,7 @@ impl<S: RecordSink> Loader<S> {
         let counters = IngestCounters {
             received: totals.datagrams,
             received_bytes: self.bytes,
-            queue_dropped: 0,
+            receive_drops: Drops::default(),
             kernel_dropped: 0,
             decoder: totals,
             stitch: self.stage.stitcher().counters(),

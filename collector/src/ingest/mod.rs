@@ -5,12 +5,18 @@
 
 mod counters;
 mod journal;
+mod keeper;
 mod live;
 mod load;
+mod sessions;
+mod sockets;
 mod stage;
+mod tail;
+mod worker;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,9 +27,11 @@ pub use counters::IngestCounters;
 pub use journal::JournalSettings;
 pub use live::{Ingest, IngestHandle};
 pub use load::{LoadSettings, LoadSummary, Loader};
+pub use sockets::SocketDrops;
 
+use crate::enrich::InterfaceNames;
 use crate::netflow::DecoderSettings;
-use crate::receive::SocketError;
+use crate::receive::{AdmissionSettings, SocketError};
 use crate::stitch::StitchSettings;
 
 /// Tells the time.
@@ -90,6 +98,12 @@ pub struct IngestSettings {
     pub clock: Clock,
     /// How to survive a crash; without it, sessions that wait for their other half are lost by one.
     pub recovery: Option<Recovery>,
+    /// Who may send, and how much.
+    pub admission: AdmissionSettings,
+    /// File in which templates and what else is known of exporters outlive the process; without it they do not.
+    pub exporters: Option<PathBuf>,
+    /// Where names of interfaces go.
+    pub names: Arc<InterfaceNames>,
 }
 
 impl IngestSettings {
@@ -106,6 +120,9 @@ impl IngestSettings {
             batch_age: Duration::from_millis(300),
             clock,
             recovery: None,
+            admission: AdmissionSettings::default(),
+            exporters: None,
+            names: Arc::default(),
         }
     }
 }

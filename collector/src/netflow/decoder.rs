@@ -3,6 +3,8 @@
 //! Owns the table of sources and the cutting of datagrams into messages; must not know sockets, threads or sessions.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use serde_json::{Map, Value};
@@ -15,6 +17,8 @@ use super::output::{FlowOutput, JsonOutput, Output};
 use super::reason::{DropReason, Drops};
 use super::settings::DecoderSettings;
 use super::source::{Source, SourceCounters};
+use super::state::SourceState;
+use super::templates::{TemplatePool, Templates};
 use super::time::plausible_export;
 use super::walk::Walk;
 use super::wire::is_padding;
@@ -33,13 +37,19 @@ pub struct Decoder {
     sources: HashMap<(ExporterKey, u32), Box<Source>>,
     waiting_bytes: usize,
     template_fields: usize,
+    /// Samplers and names of all sources.
+    names: usize,
     /// Drops that no source answers for.
     drops: Drops,
     /// Counts of sources that were forgotten.
     forgotten: SourceCounters,
+    forgotten_changes: u64,
     datagrams: u64,
     datagrams_used: u64,
     last_sweep: Micros,
+    pool: Arc<TemplatePool>,
+    lifetime: Micros,
+    pending_age: Micros,
 }
 
 /// Totals over all sources. `datagrams` = used + dropped.
@@ -71,13 +81,19 @@ impl DecoderTotals {
 impl Decoder {
     /// A decoder that knows no templates yet.
     pub fn new(settings: DecoderSettings) -> Self {
+        let micros = |duration: Duration| Micros::try_from(duration.as_micros()).unwrap_or(0);
         Self {
+            pool: Arc::default(),
+            lifetime: micros(settings.template_lifetime),
+            pending_age: micros(settings.max_pending_age),
             settings,
             sources: HashMap::new(),
             waiting_bytes: 0,
             template_fields: 0,
+            names: 0,
             drops: Drops::default(),
             forgotten: SourceCounters::default(),
+            forgotten_changes: 0,
             datagrams: 0,
             datagrams_used: 0,
             last_sweep: 0,
@@ -110,7 +126,61 @@ impl Decoder {
     /// Gives up on data whose template never came (at the end of input), so that the counts balance.
     pub fn finish(&mut self) {
         for source in self.sources.values_mut() {
-            self.waiting_bytes -= source.give_up_waiting();
+            source.give_up_waiting();
+        }
+        self.waiting_bytes = 0;
+    }
+
+    /// Gives up what has waited too long at `now` for its template, and templates that have ceased to hold. To be called
+    /// every few seconds while datagrams are received.
+    pub fn tick(&mut self, now: Micros) {
+        let before = if self.pending_age == 0 { Micros::MIN } else { now - self.pending_age };
+        for source in self.sources.values_mut() {
+            source.expire(now, before);
+        }
+        self.waiting_bytes = self.sources.values().map(|source| source.pending.weight()).sum();
+        self.template_fields = self.sources.values().map(|source| source.templates.fields()).sum();
+        self.names = self.sources.values().map(|source| source.options.entries()).sum();
+    }
+
+    /// What should outlive the process: templates, samplers and names of every exporter that has any.
+    pub fn state(&self) -> Vec<SourceState> {
+        let worth = |source: &&Box<Source>| source.changes() > 0;
+        self.sources.values().filter(worth).map(|source| SourceState::of(source)).collect()
+    }
+
+    /// Names of interfaces that options data told: exporter, index, name.
+    pub fn interface_names(&self) -> impl Iterator<Item = (ExporterKey, u32, &str)> {
+        self.sources
+            .values()
+            .flat_map(|source| source.options.interfaces().map(|(index, name)| (source.key, index, name)))
+    }
+
+    /// Rises whenever [`interface_names`](Self::interface_names) would say something else.
+    pub fn names_learnt(&self) -> u64 {
+        self.sources.values().map(|source| source.options.changes()).sum()
+    }
+
+    /// Rises whenever [`state`](Self::state) would say something else.
+    pub fn changes(&self) -> u64 {
+        self.forgotten_changes + self.sources.values().map(|source| source.changes()).sum::<u64>()
+    }
+
+    /// Goes on with what an earlier process knew. Exporters that are known already, and those for which there is no
+    /// room, are left out.
+    pub fn restore(&mut self, states: impl IntoIterator<Item = SourceState>) {
+        for state in states {
+            let key = (state.key, state.domain);
+            let fields: usize = state.templates.iter().map(|(_, known)| known.template.fields.len()).sum();
+            let full = self.sources.len() >= self.settings.max_exporters
+                || self.template_fields + fields > self.settings.max_fields_total;
+            if full || self.sources.contains_key(&key) {
+                continue;
+            }
+            let mut source = self.source(key, state.first_seen);
+            source.restore(state, self.settings.max_templates);
+            self.template_fields += source.templates.fields();
+            self.sources.insert(key, source);
         }
     }
 
@@ -125,7 +195,7 @@ impl Decoder {
         };
         for source in self.sources.values() {
             totals.sources.merge(&source.counters);
-            totals.waiting_sets += source.waiting_sets() as u64;
+            totals.waiting_sets += source.pending.len() as u64;
         }
         let drops = totals.sources.drops;
         totals.drops.merge(&drops);
@@ -198,7 +268,9 @@ impl Decoder {
         if let Some(field) = header.sampling {
             source.sampling = v5_interval(field);
         }
-        let fields_before = source.template_fields();
+        source.seen(now);
+        let fields_before = source.templates.fields();
+        let names_before = source.options.entries();
         let fields_room = self.settings.max_fields_total.saturating_sub(self.template_fields);
         let mut walk = Walk {
             source,
@@ -206,6 +278,7 @@ impl Decoder {
             room,
             fields_room: fields_room + fields_before,
             waiting_change: 0,
+            names_limit: if self.names < self.settings.max_names_total { self.settings.max_samplers } else { 0 },
             header,
             out,
         };
@@ -214,8 +287,8 @@ impl Decoder {
         let change = walk.waiting_change;
         let source = walk.source;
         source.counters.bytes += consumed as u64;
-        source.seen(now);
-        self.template_fields = (self.template_fields + source.template_fields()).saturating_sub(fields_before);
+        self.template_fields = (self.template_fields + source.templates.fields()).saturating_sub(fields_before);
+        self.names = (self.names + source.options.entries()).saturating_sub(names_before);
         self.waiting_bytes = self.waiting_bytes.saturating_add_signed(change);
         Some(consumed)
     }
@@ -228,12 +301,14 @@ impl Decoder {
             }
             self.last_sweep = now;
             let (forgotten, waiting) = (&mut self.forgotten, &mut self.waiting_bytes);
-            let fields = &mut self.template_fields;
+            let (fields, changes) = (&mut self.template_fields, &mut self.forgotten_changes);
             self.sources.retain(|_, source| {
-                let keep = source.counters.records > 0 && now - source.last_seen < IDLE;
+                let keep = source.proven() && now - source.last_seen < IDLE;
                 if !keep {
-                    *waiting -= source.give_up_waiting();
-                    *fields -= source.template_fields();
+                    *waiting -= source.pending.weight();
+                    source.give_up_waiting();
+                    *fields -= source.templates.fields();
+                    *changes += source.changes() + 1;
                     forgotten.merge(&source.counters);
                 }
                 keep
@@ -242,8 +317,15 @@ impl Decoder {
                 return false;
             }
         }
-        let sampling = configured(&self.settings.sampling, key.0.address);
-        self.sources.insert(key, Box::new(Source::new(key.0, key.1, now, sampling)));
+        let source = self.source(key, now);
+        self.sources.insert(key, source);
         true
+    }
+
+    /// An empty source.
+    fn source(&self, key: (ExporterKey, u32), now: Micros) -> Box<Source> {
+        let sampling = configured(&self.settings.sampling, key.0.address);
+        let templates = Templates::new(Arc::clone(&self.pool), self.lifetime);
+        Box::new(Source::new(key.0, key.1, now, sampling, templates))
     }
 }

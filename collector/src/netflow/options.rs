@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
 use tracker::Micros;
 
 use super::normalise::ratio;
@@ -12,8 +13,11 @@ use super::template::Template;
 use super::value::fields_of;
 use super::wire::unsigned;
 
+/// Octets of a name that are kept.
+const LONGEST_NAME: usize = 256;
+
 /// What an exporter's options records said.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ExporterOptions {
     /// Sampling interval by sampler or selector id.
     samplers: HashMap<u64, u32>,
@@ -31,6 +35,9 @@ pub struct ExporterOptions {
     pub idle_timeout: Option<u32>,
     /// Its active time-out, seconds (IE 36).
     pub active_timeout: Option<u32>,
+    /// Counts changes of what outlives the process.
+    #[serde(skip)]
+    changes: u64,
 }
 
 impl ExporterOptions {
@@ -46,6 +53,21 @@ impl ExporterOptions {
             let first = all.next()?;
             all.all(|other| other == first).then_some(first)
         })
+    }
+
+    /// Counts changes of samplers and names.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Entries of all tables.
+    pub(crate) fn entries(&self) -> usize {
+        self.samplers.len() + self.interfaces.len() + self.applications.len()
+    }
+
+    /// Names of interfaces by index.
+    pub(crate) fn interfaces(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.interfaces.iter().map(|(&index, name)| (index as u32, name.as_str()))
     }
 
     /// Name of an interface by its index.
@@ -65,7 +87,10 @@ impl ExporterOptions {
         let (mut taken, mut skipped) = (None, 0);
         let (mut interface, mut application) = (None, None);
         let (mut interface_name, mut description, mut application_name) = (None, None, None);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end_matches('\0').trim().to_owned();
+        let text = |bytes: &[u8]| {
+            let bytes = &bytes[..bytes.len().min(LONGEST_NAME)];
+            String::from_utf8_lossy(bytes).trim_end_matches('\0').trim().to_owned()
+        };
         for (index, spec, bytes) in fields_of(template, record) {
             let number = unsigned(bytes);
             if template.v9_scopes && index < template.scopes {
@@ -97,23 +122,29 @@ impl ExporterOptions {
         }
         let interval = interval.filter(|&n| n > 0).or_else(|| taken.map(|taken| ratio(taken, skipped)));
         match (sampler, interval) {
-            (Some(id), Some(interval)) => insert(&mut self.samplers, id, interval, limit),
-            (None, Some(interval)) => self.default_interval = Some(interval),
+            (Some(id), Some(interval)) => self.changes += insert(&mut self.samplers, id, interval, limit),
+            (None, Some(interval)) => {
+                let former = self.default_interval.replace(interval);
+                self.changes += u64::from(former != Some(interval));
+            }
             _ => {}
         }
         if let (Some(index), Some(name)) = (interface, interface_name.or(description)) {
-            insert(&mut self.interfaces, index, name, limit);
+            self.changes += insert(&mut self.interfaces, index, name, limit);
         }
         if let (Some(id), Some(name)) = (application, application_name) {
-            insert(&mut self.applications, id, name, limit);
+            self.changes += insert(&mut self.applications, id, name, limit);
         }
     }
 }
 
-fn insert<V>(table: &mut HashMap<u64, V>, key: u64, value: V, limit: usize) {
-    if table.len() < limit || table.contains_key(&key) {
-        table.insert(key, value);
+/// Sets a value where there is room; 1 when the table has changed.
+fn insert<V: PartialEq>(table: &mut HashMap<u64, V>, key: u64, value: V, limit: usize) -> u64 {
+    if table.get(&key) == Some(&value) || (table.len() >= limit && !table.contains_key(&key)) {
+        return 0;
     }
+    table.insert(key, value);
+    1
 }
 
 /// Sampling in a v5 header: two bits of mode, fourteen of interval. 0 and 1 mean every packet.

@@ -26,6 +26,20 @@ reasons! {
     QueueFull = "queue_full",
     /// The kernel's socket buffer overflowed.
     SocketBufferFull = "socket_buffer_full",
+    /// The exporter is not on the list of those allowed.
+    NotAllowed = "not_allowed",
+    /// The exporter sends more than its rate.
+    RateLimited = "rate_limited",
+    /// A connection that was not accepted: too many, or not allowed.
+    SessionRefused = "session_refused",
+    /// A TLS handshake that failed.
+    TlsFailed = "tls_failed",
+    /// A stream that is no IPFIX: its session was closed.
+    StreamMalformed = "stream_malformed",
+    /// A stream that ended inside a message.
+    StreamCut = "stream_cut",
+    /// A session that was closed because nothing came.
+    SessionIdle = "session_idle",
     /// Neither `NetFlow` v5, v7, v9 nor IPFIX.
     UnknownVersion = "unknown_version",
     /// Too short for its header.

@@ -2,18 +2,18 @@
 //!
 //! Owns the bounds on that memory; must not know sockets or output.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use tracker::Micros;
 
 use super::flow::ExporterKey;
-use super::normalise::MessageContext;
 use super::options::ExporterOptions;
+use super::pending::{Kept, Pending, Waiting};
 use super::reason::{DropReason, Drops};
 use super::sequence::SequenceTracker;
+use super::state::SourceState;
 use super::template::Template;
+use super::templates::{Learnt, TemplateKey, Templates};
 
 /// Protocols, one bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,6 +65,8 @@ pub struct SourceCounters {
     pub templates_redefined: u64,
     /// Templates that were withdrawn.
     pub templates_withdrawn: u64,
+    /// Templates that were not sent again within their lifetime.
+    pub templates_expired: u64,
     /// What was dropped.
     pub drops: Drops,
 }
@@ -85,16 +87,9 @@ impl SourceCounters {
         self.times_repaired += other.times_repaired;
         self.templates_redefined += other.templates_redefined;
         self.templates_withdrawn += other.templates_withdrawn;
+        self.templates_expired += other.templates_expired;
         self.drops.merge(&other.drops);
     }
-}
-
-/// A data set that waits for its template.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    pub(crate) context: MessageContext,
-    pub(crate) template: (bool, u16),
-    pub(crate) body: Box<[u8]>,
 }
 
 /// State of one exporter and domain.
@@ -102,12 +97,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Source {
     pub(crate) key: ExporterKey,
     pub(crate) domain: u32,
-    /// By protocol (IPFIX or not) and id.
-    templates: HashMap<(bool, u16), Arc<Template>>,
-    /// Fields of all templates.
-    template_fields: usize,
-    waiting: VecDeque<Waiting>,
-    waiting_bytes: usize,
+    pub(crate) templates: Templates,
+    pub(crate) pending: Pending,
     pub(crate) options: ExporterOptions,
     pub(crate) sequences: [SequenceTracker; 3],
     pub(crate) counters: SourceCounters,
@@ -119,6 +110,8 @@ pub(crate) struct Source {
     pub(crate) sampling: u32,
     pub(crate) sampling_override: Option<u32>,
     pub(crate) rate: Rate,
+    /// An earlier process had it.
+    proven: bool,
 }
 
 /// Records per second over the last whole window.
@@ -152,14 +145,18 @@ impl Rate {
 }
 
 impl Source {
-    pub(crate) fn new(key: ExporterKey, domain: u32, now: Micros, sampling_override: Option<u32>) -> Self {
+    pub(crate) fn new(
+        key: ExporterKey,
+        domain: u32,
+        now: Micros,
+        sampling_override: Option<u32>,
+        templates: Templates,
+    ) -> Self {
         Self {
             key,
             domain,
-            templates: HashMap::new(),
-            template_fields: 0,
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
+            templates,
+            pending: Pending::default(),
             options: ExporterOptions::default(),
             sequences: Default::default(),
             counters: SourceCounters::default(),
@@ -170,6 +167,20 @@ impl Source {
             sampling: 1,
             sampling_override,
             rate: Rate::default(),
+            proven: false,
+        }
+    }
+
+    /// A source as an earlier process knew it.
+    pub(crate) fn restore(&mut self, state: SourceState, limit: usize) {
+        self.first_seen = state.first_seen;
+        self.last_seen = state.last_seen;
+        self.sampling = state.sampling;
+        self.options = state.options;
+        self.proven = true;
+        for (ipfix, known) in state.templates {
+            let template = Arc::unwrap_or_clone(known.template);
+            self.templates.learn(ipfix, template, known.refreshed, limit);
         }
     }
 
@@ -178,96 +189,63 @@ impl Source {
         self.rate.observe(now, self.counters.records);
     }
 
-    pub(crate) fn template(&self, key: (bool, u16)) -> Option<Arc<Template>> {
-        self.templates.get(&key).map(Arc::clone)
+    /// Whether it has ever sent something of use: others make room first.
+    pub(crate) fn proven(&self) -> bool {
+        self.proven || self.counters.records > 0
     }
 
-    pub(crate) fn template_count(&self) -> usize {
-        self.templates.len()
+    /// Counts every change of what outlives the process.
+    pub(crate) fn changes(&self) -> u64 {
+        self.templates.changes() + self.options.changes()
     }
 
-    /// Stores a template; whether it is in force now.
+    pub(crate) fn template(&self, key: TemplateKey) -> Option<Arc<Template>> {
+        self.templates.get(key, self.last_seen)
+    }
+
+    /// Stores a template; whether sets that wait for it can be read now.
     pub(crate) fn learn(&mut self, ipfix: bool, template: Template, limit: usize) -> bool {
         self.counters.template_records += 1;
-        let key = (ipfix, template.id);
-        match self.templates.get(&key) {
-            Some(known) if known.same_shape(&template) => return false,
-            Some(_) => self.counters.templates_redefined += 1,
-            None if self.templates.len() >= limit => {
-                self.counters.drops.add(DropReason::TemplateLimit, 1);
-                return false;
-            }
-            None => {}
+        let learnt = self.templates.learn(ipfix, template, self.last_seen, limit);
+        match learnt {
+            Learnt::Redefined => self.counters.templates_redefined += 1,
+            Learnt::Full => self.counters.drops.add(DropReason::TemplateLimit, 1),
+            Learnt::New | Learnt::Refreshed => {}
         }
-        self.template_fields += template.fields.len();
-        if let Some(former) = self.templates.insert(key, Arc::new(template)) {
-            self.template_fields -= former.fields.len();
-        }
-        true
+        matches!(learnt, Learnt::New | Learnt::Redefined)
     }
 
     /// Forgets one template.
     pub(crate) fn withdraw(&mut self, id: u16) {
         self.counters.template_records += 1;
-        if let Some(former) = self.templates.remove(&(true, id)) {
-            self.template_fields -= former.fields.len();
-            self.counters.templates_withdrawn += 1;
-        }
+        self.counters.templates_withdrawn += self.templates.withdraw(|template| template.id == id);
     }
 
     /// Forgets all templates, or all options templates (RFC 7011 section 8.1).
     pub(crate) fn withdraw_all(&mut self, options: bool) {
         self.counters.template_records += 1;
-        let before = self.templates.len();
-        self.templates.retain(|key, template| !key.0 || template.is_options() != options);
-        self.counters.templates_withdrawn += (before - self.templates.len()) as u64;
-        self.template_fields = self.templates.values().map(|template| template.fields.len()).sum();
+        self.counters.templates_withdrawn += self.templates.withdraw(|template| template.is_options() == options);
     }
 
     /// Keeps a set until its template comes; the oldest ones make room. The change of the octets kept.
     pub(crate) fn wait(&mut self, set: Waiting, limit: usize, room: usize) -> isize {
         self.counters.data_sets_without_template += 1;
-        let size = set.body.len();
-        if size > limit || size > room {
-            self.counters.drops.add(DropReason::PendingFull, 1);
-            return 0;
+        let before = self.pending.weight();
+        match self.pending.keep(set, limit, room) {
+            Kept::Making(gone) => self.counters.drops.add(DropReason::PendingExpired, gone),
+            Kept::Refused => self.counters.drops.add(DropReason::PendingFull, 1),
         }
-        let before = self.waiting_bytes;
-        while self.waiting_bytes + size > limit {
-            let Some(oldest) = self.waiting.pop_front() else { break };
-            self.waiting_bytes -= oldest.body.len();
-            self.counters.drops.add(DropReason::PendingExpired, 1);
-        }
-        self.waiting_bytes += size;
-        self.waiting.push_back(set);
-        self.waiting_bytes as isize - before as isize
+        self.pending.weight() as isize - before as isize
     }
 
-    /// Takes out the sets that wait for this template, in order of arrival, and the octets that frees.
-    pub(crate) fn release(&mut self, template: (bool, u16)) -> (Vec<Waiting>, usize) {
-        if self.waiting.is_empty() {
-            return (Vec::new(), 0);
-        }
-        let (ready, rest): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|set| set.template == template);
-        self.waiting = rest;
-        let freed = ready.iter().map(|set| set.body.len()).sum();
-        self.waiting_bytes -= freed;
-        (ready.into(), freed)
+    /// Gives up sets that have waited since before this time, and templates that have ceased to hold at `now`.
+    pub(crate) fn expire(&mut self, now: Micros, before: Micros) {
+        self.counters.templates_expired += self.templates.expire(now);
+        self.counters.drops.add(DropReason::PendingExpired, self.pending.expire(before));
     }
 
-    /// Gives up on everything that waits; the octets that frees.
-    pub(crate) fn give_up_waiting(&mut self) -> usize {
-        self.counters.drops.add(DropReason::PendingExpired, self.waiting.len() as u64);
-        self.waiting.clear();
-        std::mem::take(&mut self.waiting_bytes)
-    }
-
-    pub(crate) fn waiting_sets(&self) -> usize {
-        self.waiting.len()
-    }
-
-    pub(crate) fn template_fields(&self) -> usize {
-        self.template_fields
+    /// Gives up on everything that waits.
+    pub(crate) fn give_up_waiting(&mut self) {
+        self.counters.drops.add(DropReason::PendingExpired, self.pending.clear());
     }
 }

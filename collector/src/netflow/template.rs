@@ -2,6 +2,8 @@
 //!
 //! Owns reading and checking template records; must not know how values are used.
 
+use serde::{Deserialize, Serialize};
+
 use super::plan::Plan;
 use super::wire::{is_padding, u16_at, u32_at};
 
@@ -9,7 +11,7 @@ use super::wire::{is_padding, u16_at, u32_at};
 pub const VARIABLE: u16 = 65535;
 
 /// One field of a template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FieldSpec {
     /// Enterprise number, 0 for IANA.
     pub enterprise: u32,

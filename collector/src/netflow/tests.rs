@@ -5,4 +5,5 @@ mod corpus;
 mod damage;
 mod flows;
 mod oracle;
+mod state;
 mod templates;

@@ -5,9 +5,10 @@
 use super::message::{Header, fixed_template, starts_message};
 use super::normalise::MessageContext;
 use super::output::{Output, decode_set};
+use super::pending::Waiting;
 use super::reason::DropReason;
 use super::settings::DecoderSettings;
-use super::source::{Source, Waiting};
+use super::source::Source;
 use super::template::{Definition, Dialect, Template, read};
 use super::wire::{is_padding, u16_at};
 
@@ -20,6 +21,8 @@ pub(super) struct Walk<'a, O> {
     /// Template fields that this source may have.
     pub(super) fields_room: usize,
     pub(super) waiting_change: isize,
+    /// Entries that each table of options data may have.
+    pub(super) names_limit: usize,
     pub(super) header: &'a Header,
     pub(super) out: &'a mut O,
 }
@@ -113,7 +116,8 @@ impl<O: Output> Walk<'_, O> {
         if let Some(template) = self.source.template((ipfix, id)) {
             return Some(self.data(&template, body));
         }
-        let waiting = Waiting { context: self.context(), template: (ipfix, id), body: body.into() };
+        let arrived = self.source.last_seen;
+        let waiting = Waiting { context: self.context(), template: (ipfix, id), arrived, body: body.into() };
         let room = self.room.saturating_add_signed(-self.waiting_change);
         self.waiting_change += self.source.wait(waiting, self.settings.max_pending_bytes, room);
         None
@@ -121,7 +125,7 @@ impl<O: Output> Walk<'_, O> {
 
     fn data(&mut self, template: &Template, body: &[u8]) -> u32 {
         let context = self.context();
-        decode_set(self.source, &context, template, body, self.settings.max_samplers, self.out)
+        decode_set(self.source, &context, template, body, self.names_limit, self.out)
     }
 
     fn templates(&mut self, mut body: &[u8], dialect: Dialect, ipfix: bool) {
@@ -134,7 +138,7 @@ impl<O: Output> Walk<'_, O> {
             match definition {
                 Definition::Learned(template) => {
                     let key = (ipfix, template.id);
-                    if self.source.template_fields() + template.fields.len() > self.fields_room {
+                    if self.source.templates.fields() + template.fields.len() > self.fields_room {
                         self.drop(DropReason::TemplateLimit);
                     } else if self.source.learn(ipfix, template, self.settings.max_templates) {
                         self.replay(key);
@@ -151,12 +155,13 @@ impl<O: Output> Walk<'_, O> {
 
     /// Decodes what waited for this template.
     fn replay(&mut self, key: (bool, u16)) {
-        let (ready, freed) = self.source.release(key);
-        self.waiting_change -= freed as isize;
+        let before = self.source.pending.weight();
+        let ready = self.source.pending.release(key);
+        self.waiting_change -= (before - self.source.pending.weight()) as isize;
         let Some(template) = self.source.template(key) else { return };
         for set in ready {
             let context = MessageContext { sampling: self.context().sampling, ..set.context };
-            decode_set(self.source, &context, &template, &set.body, self.settings.max_samplers, self.out);
+            decode_set(self.source, &context, &template, &set.body, self.names_limit, self.out);
         }
     }
 }

@@ -1,10 +1,13 @@
 //! A bounded queue between threads.
 //!
-//! Owns waiting and closing; a full queue refuses, it never blocks the pusher unless asked to.
+//! Owns waiting, closing and fair shares; a full queue refuses, it never blocks the pusher unless asked to.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use hashbrown::HashMap;
 
 /// The queue was closed and is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +17,18 @@ pub struct QueueClosed;
 struct State<T> {
     items: VecDeque<T>,
     weight: usize,
+    /// Items of each owner.
+    shares: HashMap<IpAddr, usize>,
     closed: bool,
+}
+
+/// What an item counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Load {
+    /// Its weight.
+    pub weight: usize,
+    /// Whose it is. When the queue is half full, no owner gets more than an equal part of that half.
+    pub owner: Option<IpAddr>,
 }
 
 /// A bounded queue with many pushers and one or more takers.
@@ -24,25 +38,26 @@ pub struct Queue<T> {
     filled: Condvar,
     emptied: Condvar,
     capacity: usize,
-    /// What an item weighs, and what all may weigh together.
-    weigh: fn(&T) -> usize,
+    /// What an item counts for, and what all may weigh together.
+    load: fn(&T) -> Load,
     most: usize,
 }
 
 impl<T> Queue<T> {
     /// A queue for so many items.
     pub fn new(capacity: usize) -> Self {
-        Self::weighed(capacity, usize::MAX, |_| 0)
+        Self::weighed(capacity, usize::MAX, |_| Load::default())
     }
 
-    /// A queue for so many items that together weigh at most so much.
-    pub fn weighed(capacity: usize, most: usize, weigh: fn(&T) -> usize) -> Self {
+    /// A queue for so many items that together weigh at most so much, shared fairly between their owners.
+    pub fn weighed(capacity: usize, most: usize, load: fn(&T) -> Load) -> Self {
+        let state = State { items: VecDeque::new(), weight: 0, shares: HashMap::new(), closed: false };
         Self {
-            state: Mutex::new(State { items: VecDeque::new(), weight: 0, closed: false }),
+            state: Mutex::new(state),
             filled: Condvar::new(),
             emptied: Condvar::new(),
             capacity: capacity.max(1),
-            weigh,
+            load,
             most,
         }
     }
@@ -52,18 +67,39 @@ impl<T> Queue<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an item unless the queue is full or closed; whether it was added.
+    /// Adds an item unless the queue is full or closed, or its owner has its share already; whether it was added.
     pub fn try_push(&self, item: T) -> bool {
-        let weight = (self.weigh)(&item);
+        self.try_push_all([item]) == 1
+    }
+
+    /// Adds the items for which there is room, in order, and drops the others; how many were added.
+    pub fn try_push_all(&self, items: impl IntoIterator<Item = T>) -> usize {
         let mut state = self.lock();
-        if state.closed || state.items.len() >= self.capacity || state.weight.saturating_add(weight) > self.most {
-            return false;
-        }
-        state.weight += weight;
-        state.items.push_back(item);
-        if state.items.len() == 1 {
+        let was_empty = state.items.is_empty();
+        let added = items.into_iter().map(|item| usize::from(self.add(&mut state, item))).sum();
+        if was_empty && added > 0 {
             self.filled.notify_one();
         }
+        added
+    }
+
+    fn add(&self, state: &mut State<T>, item: T) -> bool {
+        let load = (self.load)(&item);
+        let (items, half) = (state.items.len(), self.capacity / 2);
+        if state.closed || items >= self.capacity || state.weight.saturating_add(load.weight) > self.most {
+            return false;
+        }
+        if let Some(owner) = load.owner {
+            let owners = state.shares.len().max(1);
+            let share = state.shares.entry(owner).or_default();
+            let crowded = items >= half || state.weight >= self.most / 2;
+            if crowded && owners > 1 && *share >= (half / owners).max(1) {
+                return false;
+            }
+            *share += 1;
+        }
+        state.weight += load.weight;
+        state.items.push_back(item);
         true
     }
 
@@ -96,6 +132,7 @@ impl<T> Queue<T> {
         }
         into.extend(state.items.drain(..));
         state.weight = 0;
+        state.shares.clear();
         self.emptied.notify_all();
         Ok(())
     }

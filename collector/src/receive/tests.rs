@@ -1,11 +1,13 @@
 //! Tests of sockets and queues, on loopback.
 
-use std::net::UdpSocket;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::intake::worker_of;
 use super::*;
+use crate::netflow::DropReason;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -35,10 +37,25 @@ fn a_full_queue_refuses() {
 
 #[test]
 fn a_heavy_queue_refuses() {
-    let queue = Queue::weighed(10, 100, Vec::len);
+    let queue = Queue::weighed(10, 100, |item: &Vec<u8>| Load { weight: item.len(), owner: None });
     assert!(queue.try_push(vec![0; 60]) && !queue.try_push(vec![0; 41]) && queue.try_push(vec![0; 40]));
     queue.take_all(PATIENCE, &mut Vec::new()).unwrap();
     assert!(queue.try_push(vec![0; 100]));
+}
+
+/// Who sends more than the others cannot take their room, and has all of it when alone.
+#[test]
+fn room_is_shared_fairly() {
+    let queue =
+        Queue::weighed(100, usize::MAX, |&item: &u8| Load { weight: 0, owner: Some(IpAddr::from([192, 0, 2, item])) });
+    assert_eq!(queue.try_push_all([1; 90]), 90);
+    assert_eq!(queue.try_push_all([2; 10]), 10, "there is room, and it is less than the share");
+    queue.take_all(PATIENCE, &mut Vec::new()).unwrap();
+    assert_eq!(queue.try_push_all([2; 1]), 1);
+    assert_eq!(queue.try_push_all([1; 200]), 49, "half, once there is somebody else");
+    assert_eq!(queue.try_push_all([2; 200]), 24, "its share of the half");
+    assert_eq!(queue.try_push_all([3; 200]), 16);
+    assert_eq!(queue.try_push_all([1; 200]), 0);
 }
 
 #[test]
@@ -65,30 +82,97 @@ fn an_exporter_has_one_worker() {
     assert_eq!(spread.len(), 4);
 }
 
+fn intake(workers: usize, capacity: usize, settings: AdmissionSettings) -> Intake {
+    Intake::new(workers, capacity, Admission::new(settings), Arc::new(|| 42))
+}
+
+/// The datagrams that a worker's queue holds.
+fn taken(intake: &Intake, worker: usize) -> Vec<Datagram> {
+    let mut taken = Vec::new();
+    intake.queues()[worker].take_all(PATIENCE, &mut taken).unwrap();
+    let datagram = |arrival| match arrival {
+        Arrival::Datagram(datagram) => datagram,
+        other => panic!("{other:?}"),
+    };
+    taken.into_iter().map(datagram).collect()
+}
+
 #[test]
 fn datagrams_reach_the_queue_and_the_rest_is_counted() {
-    let bound = bind(any_port(), with(1 << 16, false)).unwrap();
+    for listen in ["127.0.0.1:0", "[::1]:0"] {
+        let bound = bind(listen.parse().unwrap(), with(1 << 16, false)).unwrap();
+        let target = bound.address;
+        let (intake, stop) = (intake(1, 3, AdmissionSettings::default()), Arc::new(AtomicBool::new(false)));
+        let receiver = Receiver { socket: bound.socket, intake: intake.clone(), stop: Arc::clone(&stop) };
+        let thread = receiver.spawn("test".to_owned()).unwrap();
+        let sender = UdpSocket::bind(listen).unwrap();
+        for number in 1..=5_usize {
+            sender.send_to(&vec![7; number * 10], target).unwrap();
+        }
+        sender.send_to(&[], target).unwrap();
+        stop.store(true, Ordering::Release);
+        thread.join().unwrap();
+        let counters = intake.counters();
+        assert_eq!((counters.received(), counters.bytes()), (6, 150));
+        assert_eq!(counters.drops().iter().collect::<Vec<_>>(), [(DropReason::QueueFull, 3)]);
+        let taken = taken(&intake, 0);
+        let lengths: Vec<_> = taken.iter().map(|datagram| datagram.payload.len()).collect();
+        assert_eq!(lengths, [10, 20, 30]);
+        assert_eq!((taken[0].received, taken[0].source), (42, sender.local_addr().unwrap()));
+    }
+}
+
+/// Datagrams that one call sends, and the kernel may hand over joined, are told apart.
+#[test]
+fn joined_datagrams_are_cut() {
+    let bound = bind(any_port(), with(1 << 20, false)).unwrap();
     let target = bound.address;
-    let queue = Arc::new(Queue::new(3));
-    let (counters, stop) = (Arc::<ReceiveCounters>::default(), Arc::new(AtomicBool::new(false)));
-    let receiver = Receiver {
-        socket: bound.socket,
-        queues: vec![Arc::clone(&queue)],
-        counters: Arc::clone(&counters),
-        stop: Arc::clone(&stop),
-        clock: Arc::new(|| 42),
-    };
-    let thread = receiver.spawn("test".to_owned()).unwrap();
+    let (intake, stop) = (intake(1, 1_000, AdmissionSettings::default()), Arc::new(AtomicBool::new(false)));
+    let thread = Receiver { socket: bound.socket, intake: intake.clone(), stop: Arc::clone(&stop) }
+        .spawn("test".to_owned())
+        .unwrap();
     let sender = UdpSocket::bind(any_port()).unwrap();
-    for number in 0..5_u8 {
-        sender.send_to(&[number; 20], target).unwrap();
+    let state = quinn_udp::UdpSocketState::new((&sender).into()).unwrap();
+    let contents: Vec<u8> = (0..1_000_u32).map(|n| (n / 100) as u8).collect();
+    let transmit = quinn_udp::Transmit {
+        destination: target,
+        ecn: None,
+        contents: &contents[..950],
+        segment_size: Some(100),
+        src_ip: None,
+    };
+    let segments = state.max_gso_segments();
+    if segments >= 10 {
+        state.try_send((&sender).into(), &transmit).unwrap();
+    } else {
+        for part in contents[..950].chunks(100) {
+            sender.send_to(part, target).unwrap();
+        }
     }
     stop.store(true, Ordering::Release);
     thread.join().unwrap();
-    assert_eq!((counters.received(), counters.queued(), counters.dropped(), counters.bytes()), (5, 3, 2, 100));
-    let mut taken = Vec::new();
-    queue.take_all(PATIENCE, &mut taken).unwrap();
-    assert_eq!((taken[0].payload.len(), taken[0].received, taken[0].source), (20, 42, sender.local_addr().unwrap()));
+    let taken = taken(&intake, 0);
+    assert_eq!(taken.len(), 10);
+    for (number, datagram) in taken.iter().enumerate() {
+        assert!(datagram.payload.iter().all(|&byte| usize::from(byte) == number));
+        assert_eq!(datagram.payload.len(), if number == 9 { 50 } else { 100 });
+    }
+}
+
+#[test]
+fn what_is_not_admitted_is_counted() {
+    let settings = AdmissionSettings { allow: vec!["192.0.2.0/24".parse().unwrap()], rate: 3 };
+    let intake = intake(2, 100, settings);
+    let from = |text: &str| SocketAddr::new(text.parse().unwrap(), 9);
+    let sent = |text: &str| (0..5).map(|_| (from(text), &b"abcd"[..])).collect::<Vec<_>>();
+    intake.datagrams(sent("192.0.2.1").into_iter());
+    intake.datagrams(sent("203.0.113.1").into_iter());
+    intake.datagrams(sent("::ffff:192.0.2.2").into_iter());
+    let counters = intake.counters();
+    assert_eq!((counters.received(), counters.bytes()), (15, 60));
+    let drops: Vec<_> = counters.drops().iter().collect();
+    assert_eq!(drops, [(DropReason::NotAllowed, 5), (DropReason::RateLimited, 4)]);
+    assert_eq!(intake.queues().iter().map(|queue| queue.len()).sum::<usize>(), 6);
 }
 
 #[test]

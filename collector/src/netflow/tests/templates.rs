@@ -1,6 +1,7 @@
 //! Templates: learning, redefinition, withdrawal, data before template, options, scopes, limits.
 
 use super::build::*;
+use crate::netflow::pending::Waiting;
 use crate::netflow::{Decoder, DecoderSettings, DropReason};
 
 fn learn(decoder: &mut Decoder) {
@@ -20,7 +21,7 @@ fn data_waits_for_its_template() {
 
 #[test]
 fn waiting_data_is_bounded() {
-    let settings = DecoderSettings { max_pending_bytes: 100, ..DecoderSettings::default() };
+    let settings = DecoderSettings { max_pending_bytes: 100 + size_of::<Waiting>(), ..DecoderSettings::default() };
     let mut decoder = Decoder::new(settings);
     for _ in 0..10 {
         flows(&mut decoder, &ipfix(&[set(256, &[1; 60])]));
