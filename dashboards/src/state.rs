@@ -56,7 +56,7 @@ pub struct Info {
 /// An address on which flow records are received.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Listener {
-    /// What is spoken there: `netflow`, `ipfix`, `ipfix-tcp`, `packets`.
+    /// What is spoken there: `netflow` (any version, over UDP), `ipfix-tcp` or `ipfix-tls`.
     pub protocol: String,
     /// Address and port, or an interface name.
     pub address: String,

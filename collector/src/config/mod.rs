@@ -37,10 +37,34 @@ section! {
 }
 
 section! {
-    /// Flow records from exporters: NetFlow v5, v7, v9 and IPFIX over UDP.
+    /// Flow records from exporters: NetFlow v5, v7, v9 and IPFIX over UDP, IPFIX over TCP and TLS.
     Netflow = "netflow" {
         /// Addresses and ports to listen on; any version is understood on any of them.
         listen: Vec<SocketAddr> = vec![SocketAddr::from(([0, 0, 0, 0], 2055)), SocketAddr::from(([0, 0, 0, 0], 4739))],
+        /// Addresses and ports to listen on for IPFIX over TCP (RFC 7011 section 10.4), as in `["0.0.0.0:4739"]`.
+        tcp_listen: Vec<SocketAddr> = Vec::new(),
+        /// Addresses and ports to listen on for IPFIX over TLS, as in `["0.0.0.0:4740"]`.
+        tls_listen: Vec<SocketAddr> = Vec::new(),
+        /// PEM file with the certificate for TLS, and what leads to its root.
+        tls_cert: PathBuf = PathBuf::new(),
+        /// PEM file with the key of the certificate.
+        tls_key: PathBuf = PathBuf::new(),
+        /// PEM file with the authorities that sign exporters' certificates. Given, every exporter must have one.
+        tls_client_ca: PathBuf = PathBuf::new(),
+        /// TCP and TLS connections at the same time, at most.
+        max_connections: usize = 512,
+        /// A connection is closed after this time without a message.
+        connection_idle: Span = Span::seconds(1_800),
+        /// Prefixes of exporters that may send, as in `["10.0.0.0/8", "2001:db8::/32"]`. Empty: everyone.
+        allow: Vec<IpNet> = Vec::new(),
+        /// Datagrams (over TCP and TLS: messages) that each exporter may send per second; as many may come at once. What
+        /// exceeds it is dropped and counted. 0: no limit.
+        rate_limit: u32 = 0,
+        /// How long data waits for its template, at most; 0s: without end, within 1 MiB per exporter.
+        template_wait: Span = Span::seconds(1_800),
+        /// A template that an exporter does not send again for so long is forgotten (RFC 7011 section 8.4); 0s: never.
+        /// The default is three times the longest refresh interval that common exporters allow.
+        template_lifetime: Span = Span::seconds(72 * 3_600),
         /// Decoding threads. Records of one exporter always go to the same one. 0: half of the processors.
         workers: usize = 0,
         /// Receive buffer asked of the kernel for each socket, in bytes.
@@ -194,6 +218,11 @@ impl Config {
         }
         if self.netflow.max_waiting == 0 {
             return wrong("netflow.max_waiting", "at least one session must be able to wait");
+        }
+        let netflow = &self.netflow;
+        let tls = !netflow.tls_listen.is_empty();
+        if tls && (netflow.tls_cert.as_os_str().is_empty() || netflow.tls_key.as_os_str().is_empty()) {
+            return wrong("netflow.tls_listen", "TLS needs netflow.tls_cert and netflow.tls_key");
         }
         let prefix = &self.jobs.prefix;
         let id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();

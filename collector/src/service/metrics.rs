@@ -49,6 +49,14 @@ metrics! {
     SESSIONS_STORED = counter "sessions_stored", "Sessions written to the store";
     STORE_FAILED = counter "store_failed", "Sessions lost because the store could not be written";
     FILES_SKIPPED = gauge "store_files_skipped", "Unreadable files in the store";
+    SOCKET_DROPPED = counter "socket_dropped", "Datagrams that the kernel dropped because the buffer of a socket was full";
+    STREAMS_OPENED = counter "connections", "TCP and TLS connections of exporters that were accepted";
+    STREAMS_OPEN = gauge "connections_open", "TCP and TLS connections of exporters that are open";
+    EXPORTER_PACKETS = counter "exporter_packets", "Datagrams, or messages of a connection, by exporter";
+    EXPORTER_TEMPLATES = gauge "exporter_templates", "Templates that are known of the exporter";
+    EXPORTER_COLLISIONS = counter "exporter_template_collisions", "Templates that came with another shape under a known id";
+    EXPORTER_UNKNOWN = counter "exporter_unknown_template", "Data sets that came before their template";
+    EXPORTER_RESTARTS = counter "exporter_restarts", "Restarts of the exporter, by its sequence numbers";
     EXPORTER_RECORDS = counter "exporter_records", "Data records by exporter";
     EXPORTER_LOST = counter "exporter_sequence_lost", "Units missing in the exporter's sequence numbers";
     EXPORTER_DROPPED = counter "exporter_dropped", "What of an exporter was not used";

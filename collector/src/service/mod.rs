@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod settings;
 mod sight;
 pub mod sink;
+mod streams;
 mod track;
 
 use std::future::Future;
@@ -26,10 +27,12 @@ use tokio::sync::broadcast;
 use crate::clock;
 use crate::config::Config;
 use crate::ingest::{Ingest, IngestError, IngestHandle};
+use crate::receive::tls::TlsError;
 use demo::DemoTraffic;
 use detection::Detection;
 use sight::Sight;
 use sink::{FLOW, StoreSink, WIRE};
+use streams::BoundStreams;
 use track::{Captures, TrackStats, Tracking};
 
 /// Live events that a slow listener may lag behind.
@@ -48,6 +51,9 @@ pub enum ServiceError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// TLS cannot be offered to exporters.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Flow records cannot be received.
     #[error(transparent)]
     Ingest(#[from] IngestError),
@@ -89,10 +95,12 @@ pub async fn serve(
     let sink = StoreSink::new(&store, FLOW, settings::writer(config));
     let wire = StoreSink::new(&store, WIRE, settings::writer(config));
     let stored = [sink.stats(), wire.stats()];
-    let mut receiving = settings::ingest(config);
-    receiving.recovery = Some(settings::recovery(config, &store));
-    let ingest = Arc::new(Ingest::start(receiving, Box::new(sink))?);
+    let bound = BoundStreams::bind(config).await?;
+    let ingest = Arc::new(Ingest::start(settings::ingest(config, &store), Box::new(sink))?);
     let receivers = ingest.local_addresses();
+    let mut listen: Vec<Listener> = receivers.iter().map(listener).collect();
+    listen.extend(bound.listeners()?);
+    let streams = bound.accept(ingest.intake(), config);
     for warning in ingest.warnings() {
         tracing::warn!("{warning}");
     }
@@ -106,7 +114,7 @@ pub async fn serve(
     let traffic = if demo { Some(DemoTraffic::new(config, &store, &receivers)?) } else { None };
     let tracked = TrackStats::default();
     let tracking = captures.follow(wire, &tracked)?;
-    let sight = Arc::new(Sight::new(Arc::clone(&ingest), store.clone(), stored, tracked));
+    let sight = Arc::new(Sight::new(Arc::clone(&ingest), streams.counters(), store.clone(), stored, tracked));
     let registry = metrics::registry({
         let sight = Arc::clone(&sight);
         move || sight.samples()
@@ -119,12 +127,7 @@ pub async fn serve(
         metrics: Arc::new(registry),
         events: events.clone(),
         clock: Arc::new(clock::now),
-        info: Info {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            demo,
-            listen: receivers.iter().map(listener).collect(),
-            started: clock::now(),
-        },
+        info: Info { version: env!("CARGO_PKG_VERSION").to_owned(), demo, listen, started: clock::now() },
         job_settings: JobSettings { prefix, time_zone: config.detection.time_zone },
     };
     let (end, ended) = tokio::sync::watch::channel(false);
@@ -174,6 +177,7 @@ pub async fn serve(
         Ok(Err(error)) => tracing::error!(%error, "the http server failed"),
         Err(_) => tracing::debug!("open connections were cut"),
     }
+    streams.stop().await;
     sight.let_go();
     finish(ingest).await
 }

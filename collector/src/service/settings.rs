@@ -9,6 +9,8 @@ use tracker::locality::Networks;
 use crate::clock;
 use crate::config::Config;
 use crate::ingest::{IngestSettings, JournalSettings, LoadSettings, Recovery};
+use crate::receive::AdmissionSettings;
+use crate::receive::stream::StreamSettings;
 use crate::stitch::StitchSettings;
 
 /// What is private.
@@ -64,7 +66,7 @@ pub fn load(config: &Config) -> LoadSettings {
 const JOURNAL_BYTES: u64 = 512 << 20;
 
 /// How ingest goes on after a crash, with its journal in the store's directory.
-pub fn recovery(config: &Config, store: &SessionStore) -> Recovery {
+fn recovery(config: &Config, store: &SessionStore) -> Recovery {
     let (stitch, writer) = (stitch(config), writer(config));
     // A session waits for its hold or for retransmits, then for a batch and a flush.
     let keep = stitch.hold.max(stitch.retransmit) + writer.max_age + Duration::from_secs(30);
@@ -73,13 +75,23 @@ pub fn recovery(config: &Config, store: &SessionStore) -> Recovery {
     Recovery { journal, stored_since: Arc::new(move |since| Ok(store.session_ids_since(since)?)) }
 }
 
-/// How flow records are received.
-pub fn ingest(config: &Config) -> IngestSettings {
+/// How flow records are received. What is known of exporters is kept beside the store.
+pub fn ingest(config: &Config, store: &SessionStore) -> IngestSettings {
     let netflow = &config.netflow;
     let mut settings = IngestSettings::new(netflow.listen.clone(), Arc::new(clock::now));
     let half = std::thread::available_parallelism().map_or(1, |count| count.get().div_ceil(2));
     settings.workers = if netflow.workers == 0 { half } else { netflow.workers };
     settings.receive_buffer = netflow.receive_buffer;
     settings.stitch = stitch(config);
+    settings.decoder.max_pending_age = netflow.template_wait.0;
+    settings.decoder.template_lifetime = netflow.template_lifetime.0;
+    settings.admission = AdmissionSettings { allow: netflow.allow.clone(), rate: netflow.rate_limit };
+    settings.exporters = Some(store.root().join("exporters.state"));
+    settings.recovery = Some(recovery(config, store));
     settings
+}
+
+/// Bounds of IPFIX over TCP and TLS.
+pub fn streams(config: &Config) -> StreamSettings {
+    StreamSettings { max_sessions: config.netflow.max_connections, idle: config.netflow.connection_idle.0 }
 }

@@ -12,12 +12,14 @@ use super::metrics::{self, MAX_EXPORTERS, Metric, Sample};
 use super::sink::SharedStats;
 use super::track::TrackStats;
 use crate::exporters::ExporterStats;
-use crate::ingest::{IngestCounters, IngestHandle};
+use crate::ingest::{IngestCounters, IngestHandle, SocketDrops};
+use crate::receive::stream::StreamCounters;
 
 /// Looks into the parts on request.
 pub struct Sight {
     /// Given up when the product ends, so that the receivers can be stopped.
     ingest: RwLock<Option<Arc<IngestHandle>>>,
+    streams: Arc<StreamCounters>,
     store: SessionStore,
     stored: [SharedStats; 2],
     tracked: TrackStats,
@@ -27,8 +29,14 @@ pub struct Sight {
 
 impl Sight {
     /// A view of these parts.
-    pub fn new(ingest: Arc<IngestHandle>, store: SessionStore, stored: [SharedStats; 2], tracked: TrackStats) -> Self {
-        Self { ingest: RwLock::new(Some(ingest)), store, stored, tracked, detection: OnceLock::new() }
+    pub fn new(
+        ingest: Arc<IngestHandle>,
+        streams: Arc<StreamCounters>,
+        store: SessionStore,
+        stored: [SharedStats; 2],
+        tracked: TrackStats,
+    ) -> Self {
+        Self { ingest: RwLock::new(Some(ingest)), streams, store, stored, tracked, detection: OnceLock::new() }
     }
 
     /// Everything answers from now on.
@@ -49,6 +57,12 @@ impl Sight {
     /// The value of every metric now.
     pub fn samples(&self) -> Vec<Sample> {
         let mut samples = of_counters(&self.of_ingest(IngestHandle::counters));
+        samples.push(Sample::plain(metrics::STREAMS_OPENED, self.streams.opened()));
+        samples.push(Sample::plain(metrics::STREAMS_OPEN, self.streams.open()));
+        let sockets = self.of_ingest(IngestHandle::socket_drops);
+        let socket =
+            |socket: SocketDrops| Sample::of(metrics::SOCKET_DROPPED, "socket", socket.name, socket.dropped as f64);
+        samples.extend(sockets.into_iter().map(socket));
         let written = self.stored.each_ref().map(SharedStats::get);
         let of_writers = |value: fn(&WriterStats) -> u64| written.iter().map(value).sum();
         samples.push(Sample::plain(metrics::SESSIONS_STORED, of_writers(|stats| stats.rows_written)));
@@ -101,8 +115,13 @@ fn of_captures(tracked: &TrackStats, samples: &mut Vec<Sample>) {
 /// The busiest exporters have series of their own; the others are summed.
 fn of_exporters(exporters: &[ExporterStats], samples: &mut Vec<Sample>) {
     let dropped = |exporter: &ExporterStats| exporter.drops.iter().map(|(_, count)| count).sum::<u64>();
-    let values: [(Metric, &dyn Fn(&ExporterStats) -> u64); 3] = [
+    let values: [(Metric, &dyn Fn(&ExporterStats) -> u64); 8] = [
+        (metrics::EXPORTER_PACKETS, &|exporter| exporter.packets),
         (metrics::EXPORTER_RECORDS, &|exporter| exporter.records),
+        (metrics::EXPORTER_TEMPLATES, &|exporter| exporter.templates),
+        (metrics::EXPORTER_COLLISIONS, &|exporter| exporter.template_collisions),
+        (metrics::EXPORTER_UNKNOWN, &|exporter| exporter.unknown_template_records),
+        (metrics::EXPORTER_RESTARTS, &|exporter| exporter.restarts),
         (metrics::EXPORTER_LOST, &|exporter| exporter.sequence_lost),
         (metrics::EXPORTER_DROPPED, &dropped),
     ];
@@ -157,7 +176,10 @@ fn status(stats: ExporterStats) -> ExporterStatus {
         bytes: stats.bytes,
         templates: stats.templates,
         unknown_template_records: stats.unknown_template_records,
+        template_collisions: stats.template_collisions,
+        waiting_sets: stats.waiting_sets,
         sequence_lost: stats.sequence_lost,
+        restarts: stats.restarts,
         drops: stats.drops.into_iter().map(|(reason, count)| DropCount { reason: reason.to_owned(), count }).collect(),
         clock_skew_ms: stats.clock_skew_ms,
         capability: stats.capability.to_owned(),

@@ -29,10 +29,17 @@ pub struct ExporterStatus {
     pub bytes: u64,
     /// Templates known now.
     pub templates: u64,
-    /// Records that came before their template.
+    /// Data sets that came before their template.
     pub unknown_template_records: u64,
-    /// Records or datagrams missing by sequence number.
+    /// Templates that came with another shape under a known id: the exporter changed them, or two exporters cannot be
+    /// told apart.
+    pub template_collisions: u64,
+    /// Data sets that wait for their template now.
+    pub waiting_sets: u64,
+    /// Missing by sequence number: flows (v5), datagrams (v9), records (IPFIX).
     pub sequence_lost: u64,
+    /// How often it started again, by its sequence numbers.
+    pub restarts: u64,
     /// What was dropped and why.
     pub drops: Vec<DropCount>,
     /// Its clock minus ours, ms.

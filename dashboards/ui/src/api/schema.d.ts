@@ -577,15 +577,26 @@ export interface components {
              */
             records_per_second: number;
             /**
+             * Format: int64
+             * @description How often it started again, by its sequence numbers.
+             */
+            restarts: number;
+            /**
              * Format: int32
              * @description Sampling interval: one of so many packets.
              */
             sampling: number | null;
             /**
              * Format: int64
-             * @description Records or datagrams missing by sequence number.
+             * @description Missing by sequence number: flows (v5), datagrams (v9), records (IPFIX).
              */
             sequence_lost: number;
+            /**
+             * Format: int64
+             * @description Templates that came with another shape under a known id: the exporter changed them, or two exporters cannot be
+             *     told apart.
+             */
+            template_collisions: number;
             /**
              * Format: int64
              * @description Templates known now.
@@ -593,9 +604,14 @@ export interface components {
             templates: number;
             /**
              * Format: int64
-             * @description Records that came before their template.
+             * @description Data sets that came before their template.
              */
             unknown_template_records: number;
+            /**
+             * Format: int64
+             * @description Data sets that wait for their template now.
+             */
+            waiting_sets: number;
         };
         /** @description All exporters, and where flow records are received. */
         ExporterList: {
@@ -733,7 +749,7 @@ export interface components {
         Listener: {
             /** @description Address and port, or an interface name. */
             address: string;
-            /** @description What is spoken there: `netflow`, `ipfix`, `ipfix-tcp`, `packets`. */
+            /** @description What is spoken there: `netflow` (any version, over UDP), `ipfix-tcp` or `ipfix-tls`. */
             protocol: string;
         };
         /** @description Sessions that ended in one way. */
