@@ -22,3 +22,4 @@ pub use api::{openapi, router};
 pub use events::Event;
 pub use state::{AppState, Clock, ExporterSource, Info, JobSettings, Listener, StatusSource};
 pub use wire::exporter::{DropCount, ExporterStatus};
+pub use wire::reference::{ConfigKey, ConfigTable, MetricEntry, Reference};

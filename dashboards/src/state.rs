@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::events::Event;
 use crate::wire::exporter::ExporterStatus;
+use crate::wire::reference::Reference;
 
 /// Tells the time: microseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> Micros + Send + Sync>;
@@ -38,6 +39,8 @@ pub struct AppState {
     pub info: Info,
     /// How jobs are named and times told.
     pub job_settings: JobSettings,
+    /// The settings and the metrics of the program.
+    pub reference: Reference,
 }
 
 /// What is said of the program.

@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use analytics::{AnomalyFilter, JobState, JobStatus, Order, Page, SeriesPoint, SeriesView, SessionFilter, StoreError};
+use analytics::{
+    AnomalyFilter, ClientGroup, Flows, JobState, JobStatus, Order, Page, SeriesPoint, SeriesView, SessionFilter,
+    StoreError,
+};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -22,6 +25,7 @@ use crate::events::Hub;
 use crate::source::Source;
 use crate::state::{ExporterSource, Info, JobSettings, Listener, StatusSource};
 use crate::wire::exporter::{DropCount, ExporterStatus};
+use crate::wire::reference::Reference;
 
 /// Tuesday 2026-03-10 14:15 UTC, ms.
 pub const NOW: i64 = 1_773_152_100_000;
@@ -36,6 +40,7 @@ pub struct Fake {
     pub influencers: Vec<InfluencerResult>,
     pub sessions: Vec<SessionRecord>,
     pub statuses: Vec<JobStatus>,
+    pub flows: Flows,
     pub panics: bool,
 }
 
@@ -47,6 +52,7 @@ impl Source for Fake {
                 && filter.perspective.is_none_or(|p| record.series.perspective == p)
                 && filter.server.is_none_or(|ip| record.series.server == Some(ip))
                 && filter.level.is_none_or(|level| record.series.level == level)
+                && filter.filter.as_ref().is_none_or(|filter| filter.matches(record))
         };
         let mut found: Vec<AnomalyRecord> = self.records.iter().filter(passes).cloned().collect();
         found.sort_by(|a, b| match filter.order {
@@ -97,6 +103,10 @@ impl Source for Fake {
             Page { items, next: (end < self.sessions.len()).then(|| end.to_string()) }
         });
         Box::pin(std::future::ready(page))
+    }
+
+    fn flows<'a>(&'a self, _: &'a SessionFilter, _: ClientGroup, _: usize) -> BoxFuture<'a, Result<Flows, StoreError>> {
+        Box::pin(std::future::ready(Ok(self.flows.clone())))
     }
 }
 
@@ -159,6 +169,7 @@ pub fn service(fake: Fake) -> (Router, Arc<Hub>) {
             started: (NOW - 60_000) * 1000,
         },
         settings,
+        reference: Reference::default(),
     });
     (router, hub)
 }

@@ -5,9 +5,11 @@
 pub mod anomaly;
 pub mod bucket;
 pub mod exporter;
+pub mod flows;
 pub mod influencers;
 pub mod job;
 pub mod names;
+pub mod reference;
 pub mod series;
 pub mod session;
 pub mod summary;
