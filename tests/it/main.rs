@@ -4,8 +4,10 @@
 mod cli;
 mod decode;
 mod demo;
+mod guide;
 mod house;
 mod ingest;
 mod sessions;
 mod store;
 mod track;
+mod ui;

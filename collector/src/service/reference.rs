@@ -52,4 +52,23 @@ mod tests {
         assert!(reference.metrics.iter().any(|metric| metric.name == "halfopen_dropped_total"));
         assert_eq!(reference.metrics.len(), metrics::REFERENCE.len());
     }
+
+    /// The Grafana dashboard and the alert rules name metrics that exist.
+    #[test]
+    fn dashboards_and_alerts_name_known_metrics() {
+        let known: Vec<String> = reference().metrics.into_iter().map(|metric| metric.name).collect();
+        for text in
+            [include_str!("../../../dashboards/ops/grafana.json"), include_str!("../../../dashboards/ops/alerts.yml")]
+        {
+            let letter = |c: char| c.is_ascii_lowercase() || c == '_';
+            let names: Vec<&str> = text
+                .match_indices("halfopen_")
+                .map(|(at, _)| text[at..].split(|c| !letter(c)).next().unwrap_or_default())
+                .collect();
+            assert!(names.len() > 8);
+            for name in names {
+                assert!(known.iter().any(|metric| metric == name), "there is no metric {name}");
+            }
+        }
+    }
 }

@@ -75,6 +75,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/filter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a filter: its plain form, or what is wrong with it and where. */
+        get: operations["filter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sessions by client group, server, port and outcome. */
+        get: operations["flows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/influencers": {
         parameters: {
             query?: never;
@@ -135,6 +169,23 @@ export interface paths {
         };
         /** This description. */
         get: operations["openapi_json"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every setting with its default, and every metric, as this program declares them. */
+        get: operations["reference"];
         put?: never;
         post?: never;
         delete?: never;
@@ -511,6 +562,26 @@ export interface components {
              */
             t: number;
         };
+        /** @description A key of a table. */
+        ConfigKey: {
+            /** @description What it means. */
+            about: string;
+            /** @description Its default as TOML; empty where there is none. */
+            default: string;
+            /** @description Its name. */
+            name: string;
+            /** @description The environment variable that goes over it. */
+            variable: string;
+        };
+        /** @description A table of the configuration file. */
+        ConfigTable: {
+            /** @description What it is about. */
+            about: string;
+            /** @description Its keys. */
+            keys: components["schemas"]["ConfigKey"][];
+            /** @description Its name. */
+            table: string;
+        };
         /** @description Things dropped for one reason. */
         DropCount: {
             /**
@@ -619,6 +690,76 @@ export interface components {
             items: components["schemas"]["Exporter"][];
             /** @description Where to send. */
             listen: components["schemas"]["Listener"][];
+        };
+        /** @description What a text is as a filter. */
+        FilterCheck: {
+            error: components["schemas"]["FilterMistake"] | null;
+            /** @description The filter in its plain form, in which it may be given to other requests. Empty for an empty text. */
+            filter: string | null;
+        };
+        /** @description Why a text is no filter, and where. */
+        FilterMistake: {
+            /** @description Column of the first character that is meant, from 1. */
+            column: number;
+            /** @description How many characters are meant; 0 at the end of the text. */
+            length: number;
+            /** @description What is wrong, and what was expected. */
+            message: string;
+        };
+        /** @description Sessions by client group, server, port and outcome, as a graph. */
+        FlowGraph: {
+            /**
+             * Format: int64
+             * @description Those of them that failed.
+             */
+            failed: number;
+            /** @description How many sessions go from one column to the next. */
+            links: components["schemas"]["FlowLink"][];
+            /** @description What sessions pass, by column and falling number of sessions; "other" last. */
+            nodes: components["schemas"]["FlowNode"][];
+            /**
+             * Format: int64
+             * @description Sessions in all.
+             */
+            sessions: number;
+        };
+        /** @description Sessions between two nodes. */
+        FlowLink: {
+            /**
+             * Format: int64
+             * @description Those of them that failed.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Sessions.
+             */
+            sessions: number;
+            /** @description Id of the node on the left. */
+            source: string;
+            /** @description Id of the node on the right. */
+            target: string;
+        };
+        /** @description A client group, a server, a port or an outcome. */
+        FlowNode: {
+            /** @description `client`, `server`, `port` or `outcome`. */
+            column: string;
+            /**
+             * Format: int64
+             * @description Those of them that failed.
+             */
+            failed: number;
+            /** @description The filter that leaves only its sessions; none for "other". */
+            filter: string | null;
+            /** @description Name within this answer. */
+            id: string;
+            /** @description For people. */
+            label: string;
+            /**
+             * Format: int64
+             * @description Sessions.
+             */
+            sessions: number;
         };
         /** @description How the service is. */
         Health: {
@@ -752,6 +893,15 @@ export interface components {
             /** @description What is spoken there: `netflow` (any version, over UDP), `ipfix-tcp` or `ipfix-tls`. */
             protocol: string;
         };
+        /** @description A metric. */
+        MetricEntry: {
+            /** @description What it says. */
+            help: string;
+            /** @description `counter` or `gauge`. */
+            kind: string;
+            /** @description Its name as it is exposed. */
+            name: string;
+        };
         /** @description Sessions that ended in one way. */
         OutcomeCount: {
             /**
@@ -784,6 +934,13 @@ export interface components {
             title: string;
             /** @description Kind of problem; `about:blank` says that the status tells it. */
             type: string;
+        };
+        /** @description Settings and metrics. */
+        Reference: {
+            /** @description Tables of the configuration file, in its order. */
+            config: components["schemas"]["ConfigTable"][];
+            /** @description Metrics of `/metrics`. */
+            metrics: components["schemas"]["MetricEntry"][];
         };
         /**
          * @description Field vocabulary.
@@ -1102,6 +1259,8 @@ export interface operations {
                 client?: string;
                 /** @description Only this level: `server_port`, server, port, client or perspective. */
                 level?: string;
+                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
+                filter?: string;
                 /** @description `score` (the default) or `time`. */
                 sort?: string;
                 /** @description Items on a page, 1000 at most; 100 when absent. */
@@ -1237,6 +1396,82 @@ export interface operations {
             };
         };
     };
+    filter: {
+        parameters: {
+            query?: {
+                /** @description The text. */
+                text?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilterCheck"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    flows: {
+        parameters: {
+            query?: {
+                /** @description Sessions that end at or after this; 24 hours before `to` when absent. */
+                from?: string;
+                /** @description Sessions that end before this; now when absent. */
+                to?: string;
+                /** @description Only this perspective: edge, inbound, outbound or private. */
+                perspective?: string;
+                /** @description Only this class of outcomes: established, failed, probe or indeterminate. */
+                class?: string;
+                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
+                filter?: string;
+                /** @description What counts as one client: prefix (the default; /24 of IPv4, /48 of IPv6) or address. */
+                clients?: string;
+                /** @description How many clients, servers and ports are named, 50 at most; 10 when absent. The rest is summed. */
+                limit?: number;
+                /** @description json, csv or ndjson; else by `Accept`. */
+                format?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowGraph"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     influencers: {
         parameters: {
             query?: {
@@ -1246,6 +1481,8 @@ export interface operations {
                 to?: string;
                 /** @description Only this perspective: edge, inbound, outbound or private. */
                 perspective?: string;
+                /** @description Only those of anomalies that pass, in the filter language: `server 10.2.0.0/16 and not port 443`. */
+                filter?: string;
             };
             header?: never;
             path?: never;
@@ -1352,6 +1589,33 @@ export interface operations {
             };
         };
     };
+    reference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reference"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     results: {
         parameters: {
             query?: {
@@ -1363,6 +1627,8 @@ export interface operations {
                 from?: string;
                 /** @description End of the range; now when absent. */
                 to?: string;
+                /** @description Only records that pass, in the filter language; buckets and influencers are then left out. */
+                filter?: string;
             };
             header?: never;
             path?: never;
@@ -1461,6 +1727,8 @@ export interface operations {
                 exporter?: string;
                 /** @description IANA protocol number. */
                 proto?: number;
+                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
+                filter?: string;
                 /** @description Items on a page, 1000 at most (10000 in other forms than JSON); 100 when absent. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -1540,6 +1808,8 @@ export interface operations {
                 by?: string;
                 /** @description Only this perspective: edge, inbound, outbound or private. */
                 perspective?: string;
+                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
+                filter?: string;
                 /** @description About so many cells, 1000 at most; 96 when absent. */
                 cells?: number;
                 /** @description Lanes, 100 at most; 10 when absent. */

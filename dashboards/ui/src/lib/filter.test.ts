@@ -6,9 +6,7 @@ describe('filters of the address', () => {
   it('are one text', () => {
     expect(filterOf({})).toBe('');
     expect(filterOf({ server: '10.2.0.7', port: '443' })).toBe('server 10.2.0.7 and port 443');
-    expect(filterOf({ client: '10.1.0.9', filter: 'port 1 or port 2' })).toBe(
-      'client 10.1.0.9 and (port 1 or port 2)',
-    );
+    expect(filterOf({ client: '10.1.0.9', filter: 'port 1 or port 2' })).toBe('client 10.1.0.9 and (port 1 or port 2)');
   });
 
   it('keep lone fields apart', () => {
