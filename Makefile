@@ -9,10 +9,10 @@ UI_SOURCES := $(shell find $(UI)/src $(UI)/public -type f 2>/dev/null) $(wildcar
 # dependencies, and build DataFusion a second time.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench ui dev need-cargo need-node need-programs shots
+.PHONY: help run test test-interop lint fmt bench ui dev need-cargo need-node need-programs shots
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ui need-cargo ## Build what is needed and start on demo traffic, http://127.0.0.1:8080
 	cargo build --workspace --bins
@@ -22,6 +22,21 @@ test: ui need-cargo need-programs ## Build, then run every test
 	cargo build --workspace --all-targets
 	cargo test --workspace --no-fail-fast
 	cd $(UI) && npm run --silent check && npm run --silent test
+
+# Jars of the servers that delivery is tried against; kept, so that later runs are quick and need no network.
+INTEROP ?= $(HOME)/.cache/halfopen/interop
+COPY_JARS := org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime
+
+test-interop: ui need-cargo ## Try delivery against a real OpenSearch node and Kafka broker (needs Java 17 and Maven)
+	@for program in java mvn; do command -v $$program >/dev/null || { echo "$$program is missing: apt-get install openjdk-17-jre-headless maven" >&2; exit 1; }; done
+	@for server in opensearch kafka; do \
+	  stamp=$$(cksum < tests/interop/$$server/pom.xml | cut -d' ' -f1); dir=$(INTEROP)/$$server; \
+	  if [ "$$(cat $$dir/fetched 2>/dev/null)" != "$$stamp" ]; then \
+	    echo "fetching the jars of $$server"; rm -rf $$dir && mkdir -p $$dir && \
+	    mvn -q -B -f tests/interop/$$server/pom.xml $(COPY_JARS) -DoutputDirectory=$$dir && echo $$stamp > $$dir/fetched || exit 1; \
+	  fi; done
+	cargo build --workspace --all-targets
+	HALFOPEN_INTEROP=$(INTEROP) cargo test --workspace --test it -- --ignored --test-threads=1 interop::
 
 lint: ui need-cargo ## Check format, lints and dependencies' licences
 	cargo fmt --all --check
@@ -53,7 +68,7 @@ dev: need-node $(UI)/node_modules/.package-lock.json ## Serve the UI with live r
 
 shots: ui need-cargo need-programs ## Take screenshots of every page into shots/
 	cargo build --workspace --all-targets
-	HALFOPEN_SHOTS=$(CURDIR)/shots cargo test --workspace --test it every_page_is_sound
+	HALFOPEN_SHOTS=$(CURDIR)/shots cargo test --workspace --test it the_outage_is_found_and_shown
 
 need-cargo:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or later (https://rustup.rs)" >&2; exit 1; }

@@ -1,18 +1,18 @@
 //! The routes, what they share, and their description.
 
+mod alerts;
 mod anomalies;
 mod buckets;
 mod events;
 mod exporters;
-mod filter;
-mod flows;
 mod influencers;
 mod jobs;
-mod reference;
 mod results;
 mod root;
 mod series;
 mod sessions;
+mod silences;
+mod sinks;
 mod summary;
 mod swimlane;
 #[cfg(test)]
@@ -22,7 +22,7 @@ mod version;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{any, get};
+use axum::routing::{any, delete, get};
 use prometheus_client::registry::Registry;
 use tracker::Micros;
 use utoipa::OpenApi;
@@ -31,21 +31,20 @@ use crate::events::Hub;
 use crate::layers;
 use crate::problem::{Problem, ProblemDocument};
 use crate::source::{Source, Stored};
-use crate::state::{AppState, Clock, ExporterSource, Info, JobSettings, StatusSource};
+use crate::state::{AppState, Clock, DeliverySource, ExporterSource, Info, JobSettings, StatusSource};
 use crate::ui;
-use crate::wire::reference::Reference;
 
 /// What handlers share.
 pub struct Shared {
     pub source: Arc<dyn Source>,
     pub status: Arc<dyn StatusSource>,
     pub exporters: Arc<dyn ExporterSource>,
+    pub delivery: Arc<dyn DeliverySource>,
     pub metrics: Arc<Registry>,
     pub hub: Arc<Hub>,
     pub clock: Clock,
     pub info: Info,
     pub settings: JobSettings,
-    pub reference: Reference,
 }
 
 impl Shared {
@@ -70,12 +69,12 @@ pub fn router(state: AppState) -> Router {
         source: Arc::new(Stored { store: state.store, results: state.results }),
         status: state.status,
         exporters: state.exporters,
+        delivery: state.delivery,
         metrics: state.metrics,
         hub,
         clock: state.clock,
         info: state.info,
         settings: state.job_settings,
-        reference: state.reference,
     })
 }
 
@@ -89,14 +88,15 @@ pub(crate) fn routes(shared: Shared) -> Router {
         .route("/influencers", get(influencers::influencers))
         .route("/series", get(series::series))
         .route("/sessions", get(sessions::sessions))
-        .route("/flows", get(flows::flows))
-        .route("/filter", get(filter::filter))
         .route("/exporters", get(exporters::exporters))
         .route("/jobs", get(jobs::jobs))
         .route("/jobs/{schema}/{perspective}", get(jobs::job_file))
         .route("/results", get(results::results))
+        .route("/sinks", get(sinks::sinks))
+        .route("/alerts", get(alerts::alerts))
+        .route("/silences", get(silences::silences).post(silences::add_silence))
+        .route("/silences/{id}", delete(silences::end_silence))
         .route("/events", get(events::events))
-        .route("/reference", get(reference::reference))
         .route("/version", get(version::version))
         .route("/openapi.json", get(version::openapi_json));
     let started = shared.now();
@@ -139,14 +139,16 @@ pub fn openapi() -> String {
         influencers::influencers,
         series::series,
         sessions::sessions,
-        flows::flows,
-        filter::filter,
         exporters::exporters,
         jobs::jobs,
         jobs::job_file,
         results::results,
+        sinks::sinks,
+        alerts::alerts,
+        silences::silences,
+        silences::add_silence,
+        silences::end_silence,
         events::events,
-        reference::reference,
         version::version,
         version::openapi_json,
         root::metrics,
@@ -158,6 +160,7 @@ pub fn openapi() -> String {
         (name = "results", description = "What detection found"),
         (name = "sessions", description = "The sessions themselves, and who reports them"),
         (name = "jobs", description = "Job definitions and result documents for other programs"),
+        (name = "delivery", description = "Where results go, who is told, and silences"),
         (name = "service", description = "The service itself"),
     ),
 )]

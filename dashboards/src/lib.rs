@@ -1,11 +1,12 @@
 //! The HTTP API, its OpenAPI description, live events and the web UI.
 //!
 //! This crate owns what a person or a program gets over HTTP. It must not know how flow records arrive, how a model
-//! works or what is in a configuration file: exporters and job states come in through two small traits.
+//! works or what is in a configuration file: exporters and job states come in through small traits.
 
 mod api;
 mod events;
 mod format;
+mod guard;
 mod layers;
 mod params;
 mod problem;
@@ -20,6 +21,8 @@ mod wire;
 pub use analytics::{JobState, JobStatus};
 pub use api::{openapi, router};
 pub use events::Event;
-pub use state::{AppState, Clock, ExporterSource, Info, JobSettings, Listener, StatusSource};
+pub use state::{AppState, Clock, DeliverySource, ExporterSource, Info, JobSettings, Listener, Refusal, StatusSource};
+pub use wire::alerts::ActiveAlert;
 pub use wire::exporter::{DropCount, ExporterStatus};
-pub use wire::reference::{ConfigKey, ConfigTable, MetricEntry, Reference};
+pub use wire::silences::{Matching, NewSilence, Silence};
+pub use wire::sinks::{SinkStateName, SinkStatus};

@@ -12,8 +12,10 @@ use tracker::{Micros, Perspective};
 use utoipa::ToSchema;
 
 use crate::events::Event;
+use crate::wire::alerts::ActiveAlert;
 use crate::wire::exporter::ExporterStatus;
-use crate::wire::reference::Reference;
+use crate::wire::silences::{NewSilence, Silence};
+use crate::wire::sinks::SinkStatus;
 
 /// Tells the time: microseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> Micros + Send + Sync>;
@@ -29,6 +31,8 @@ pub struct AppState {
     pub status: Arc<dyn StatusSource>,
     /// Who sends flow records.
     pub exporters: Arc<dyn ExporterSource>,
+    /// Where results go, and who is told.
+    pub delivery: Arc<dyn DeliverySource>,
     /// Counters for `/metrics`.
     pub metrics: Arc<Registry>,
     /// What happens, for those who listen on `/api/v1/events`.
@@ -39,8 +43,6 @@ pub struct AppState {
     pub info: Info,
     /// How jobs are named and times told.
     pub job_settings: JobSettings,
-    /// The settings and the metrics of the program.
-    pub reference: Reference,
 }
 
 /// What is said of the program.
@@ -99,4 +101,36 @@ pub trait StatusSource: Send + Sync {
     fn jobs(&self) -> Vec<JobStatus>;
     /// Whether requests can be answered usefully.
     fn ready(&self) -> bool;
+}
+
+/// Why a change was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// What was asked for is wrong.
+    Wrong(String),
+    /// It could not be done.
+    Failed(String),
+}
+
+/// Knows where results go and who is told, and keeps silences. Silences may read and write files.
+pub trait DeliverySource: Send + Sync {
+    /// The sinks, in a stable order.
+    fn sinks(&self) -> Vec<SinkStatus>;
+    /// What is going on, the worst first.
+    fn alerts(&self) -> Vec<ActiveAlert>;
+    /// Silences, the newest first.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn silences(&self) -> Result<Vec<Silence>, Refusal>;
+    /// Makes a silence.
+    ///
+    /// # Errors
+    /// It is wrong, or cannot be kept.
+    fn add_silence(&self, new: NewSilence) -> Result<Silence, Refusal>;
+    /// Ends a silence now; whether there is one of that id.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    fn end_silence(&self, id: &str) -> Result<bool, Refusal>;
 }

@@ -1,12 +1,9 @@
 //! A source of made-up results, and the service over it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use analytics::{
-    AnomalyFilter, ClientGroup, Flows, JobState, JobStatus, Order, Page, SeriesPoint, SeriesView, SessionFilter,
-    StoreError,
-};
+use analytics::{AnomalyFilter, JobState, JobStatus, Order, Page, SeriesPoint, SeriesView, SessionFilter, StoreError};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -23,9 +20,11 @@ use tracker::{Endpoint, Micros, Outcome, Perspective, SessionRecord};
 use crate::api::{Shared, routes};
 use crate::events::Hub;
 use crate::source::Source;
-use crate::state::{ExporterSource, Info, JobSettings, Listener, StatusSource};
+use crate::state::{DeliverySource, ExporterSource, Info, JobSettings, Listener, Refusal, StatusSource};
+use crate::wire::alerts::ActiveAlert;
 use crate::wire::exporter::{DropCount, ExporterStatus};
-use crate::wire::reference::Reference;
+use crate::wire::silences::{NewSilence, Silence};
+use crate::wire::sinks::SinkStatus;
 
 /// Tuesday 2026-03-10 14:15 UTC, ms.
 pub const NOW: i64 = 1_773_152_100_000;
@@ -40,7 +39,6 @@ pub struct Fake {
     pub influencers: Vec<InfluencerResult>,
     pub sessions: Vec<SessionRecord>,
     pub statuses: Vec<JobStatus>,
-    pub flows: Flows,
     pub panics: bool,
 }
 
@@ -52,7 +50,6 @@ impl Source for Fake {
                 && filter.perspective.is_none_or(|p| record.series.perspective == p)
                 && filter.server.is_none_or(|ip| record.series.server == Some(ip))
                 && filter.level.is_none_or(|level| record.series.level == level)
-                && filter.filter.as_ref().is_none_or(|filter| filter.matches(record))
         };
         let mut found: Vec<AnomalyRecord> = self.records.iter().filter(passes).cloned().collect();
         found.sort_by(|a, b| match filter.order {
@@ -104,10 +101,6 @@ impl Source for Fake {
         });
         Box::pin(std::future::ready(page))
     }
-
-    fn flows<'a>(&'a self, _: &'a SessionFilter, _: ClientGroup, _: usize) -> BoxFuture<'a, Result<Flows, StoreError>> {
-        Box::pin(std::future::ready(Ok(self.flows.clone())))
-    }
 }
 
 struct Statuses(Vec<JobStatus>);
@@ -151,6 +144,38 @@ impl ExporterSource for Exporters {
     }
 }
 
+/// Silences in memory.
+#[derive(Default)]
+pub struct Delivery(Mutex<Vec<Silence>>);
+
+impl DeliverySource for Delivery {
+    fn sinks(&self) -> Vec<SinkStatus> {
+        Vec::new()
+    }
+
+    fn alerts(&self) -> Vec<ActiveAlert> {
+        Vec::new()
+    }
+
+    fn silences(&self) -> Result<Vec<Silence>, Refusal> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    fn add_silence(&self, new: NewSilence) -> Result<Silence, Refusal> {
+        if new.until <= NOW {
+            return Err(Refusal::Wrong("until: over before it begins".to_owned()));
+        }
+        let NewSilence { until, matching, comment, author } = new;
+        let silence = Silence { id: "s1".to_owned(), created: NOW, until, active: true, matching, comment, author };
+        self.0.lock().unwrap().push(silence.clone());
+        Ok(silence)
+    }
+
+    fn end_silence(&self, id: &str) -> Result<bool, Refusal> {
+        Ok(self.0.lock().unwrap().iter().any(|silence| silence.id == id))
+    }
+}
+
 /// The service over these results, and the hub of its events.
 pub fn service(fake: Fake) -> (Router, Arc<Hub>) {
     let settings = JobSettings::default();
@@ -159,6 +184,7 @@ pub fn service(fake: Fake) -> (Router, Arc<Hub>) {
         status: Arc::new(Statuses(fake.statuses.clone())),
         source: Arc::new(fake),
         exporters: Arc::new(Exporters),
+        delivery: Arc::new(Delivery::default()),
         metrics: Arc::new(Registry::default()),
         hub: Arc::clone(&hub),
         clock: Arc::new(|| NOW * 1000),
@@ -169,7 +195,6 @@ pub fn service(fake: Fake) -> (Router, Arc<Hub>) {
             started: (NOW - 60_000) * 1000,
         },
         settings,
-        reference: Reference::default(),
     });
     (router, hub)
 }
@@ -202,6 +227,18 @@ pub async fn ask(router: &Router, path: &str, headers: &[(&str, &str)]) -> Answe
         request = request.header(*name, *value);
     }
     let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, 1 << 24).await.unwrap().to_vec();
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
+/// Sends a body with these headers.
+pub async fn send(router: &Router, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, 1 << 24).await.unwrap().to_vec();
     Answer { status: parts.status, headers: parts.headers, body }

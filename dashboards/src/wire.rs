@@ -2,16 +2,17 @@
 //!
 //! Times are milliseconds since the epoch. Must not know where results come from.
 
+pub mod alerts;
 pub mod anomaly;
 pub mod bucket;
 pub mod exporter;
-pub mod flows;
 pub mod influencers;
 pub mod job;
 pub mod names;
-pub mod reference;
 pub mod series;
 pub mod session;
+pub mod silences;
+pub mod sinks;
 pub mod summary;
 pub mod swimlane;
 

@@ -4,6 +4,7 @@
 
 mod bucket;
 mod record;
+mod session;
 #[cfg(test)]
 mod tests;
 pub mod write;

@@ -3,11 +3,11 @@
 
 mod cli;
 mod decode;
+mod delivery;
 mod demo;
-mod guide;
 mod house;
 mod ingest;
+mod interop;
 mod sessions;
 mod store;
 mod track;
-mod ui;

@@ -1,6 +1,10 @@
 //! What the integration tests share: the built binary, the corpus, a running server, real programs.
 
 pub mod browser;
+pub mod bulk;
 pub mod corpus;
+pub mod http;
+pub mod java;
 pub mod program;
 pub mod server;
+pub mod sessions;

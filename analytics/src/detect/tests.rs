@@ -227,3 +227,24 @@ fn a_second_detector_is_refused_and_spans_are_checked() {
     assert!(Detector::open(&store, odd).unwrap_err().to_string().contains("bucket_span"));
     assert!(wait(store.sessions_page(&SessionFilter::between(0, 1), None, 1)).unwrap().items.is_empty());
 }
+
+/// Somebody who knows the segments of a moment is told of what came after it, and of nothing twice.
+#[test]
+fn changes_are_told_by_what_is_known() {
+    let (_folder, store) = store();
+    fill(&store, "a", 0..100);
+    let mut detector = Detector::open(&store, settings()).unwrap();
+    run(&mut detector, end_of(98));
+    let results = ResultStore::open(&store);
+    let first = results.changes(&std::collections::HashSet::new()).unwrap();
+    let (_, buckets, _) = everything(&store);
+    assert_eq!(first.found.iter().map(|found| found.bucket().clone()).collect::<Vec<_>>(), buckets);
+    assert!(results.changes(&first.segments).unwrap().found.is_empty());
+
+    fill(&store, "b", 100..102);
+    run(&mut detector, end_of(100));
+    let second = results.changes(&first.segments).unwrap();
+    let starts: Vec<i64> = second.found.iter().map(|found| found.bucket().timestamp).collect();
+    assert!(!starts.is_empty() && starts.iter().all(|start| *start >= buckets.last().unwrap().timestamp), "{starts:?}");
+    assert!(results.changes(&second.segments).unwrap().found.is_empty());
+}

@@ -2,6 +2,7 @@
 //!
 //! Owns reading and selecting; must not know how results are computed.
 
+mod changes;
 pub(crate) mod columns;
 pub(crate) mod plots;
 pub(crate) mod rows;
@@ -22,6 +23,7 @@ use crate::store::page::read_through;
 use crate::store::segments::{BucketId, Segments};
 use rows::{BucketOutcome, from_batch};
 
+pub use changes::{Changes, Found};
 pub use select::{AnomalyFilter, Order};
 pub use series::{SeriesPoint, SeriesView};
 

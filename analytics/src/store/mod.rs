@@ -11,6 +11,7 @@ pub(crate) mod layout;
 pub(crate) mod page;
 pub(crate) mod seal;
 pub(crate) mod segments;
+mod stored;
 mod writer;
 
 #[cfg(test)]
@@ -30,6 +31,7 @@ use layout::{SESSIONS, TEMPORARY};
 pub use files::SkippedFile;
 pub use filter::SessionFilter;
 pub use page::Page;
+pub use stored::StoredFile;
 pub use writer::{SessionWriter, WriterSettings, WriterStats};
 
 /// A store of sessions, counts, results and models under one root folder. Cheap to clone.

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use super::delivery_args::{Alerts, Silences, Sinks, Target};
+
 /// Finds TCP connections that fail, and says how unusual they are.
 #[derive(Debug, Parser)]
 #[command(name = "halfopen", version, about, max_term_width = 100, arg_required_else_help = true)]
@@ -61,12 +63,7 @@ pub enum Command {
     /// Ask the store in SQL: tables `sessions` and `results`
     Query {
         /// The query, e.g. "SELECT outcome, count(*) FROM sessions GROUP BY outcome"
-        /// [default: the newest 100 sessions]
-        #[arg(required_unless_present = "filter")]
-        sql: Option<String>,
-        /// Only sessions that pass are in the table, e.g. "server 10.2.0.0/16 and not port 443"
-        #[arg(long, value_name = "FILTER")]
-        filter: Option<analytics::Filter>,
+        sql: String,
         /// Store and configuration
         #[command(flatten)]
         place: Place,
@@ -80,6 +77,15 @@ pub enum Command {
     /// What detection found
     #[command(subcommand)]
     Results(Results),
+    /// Where results go
+    #[command(subcommand)]
+    Sinks(Sinks),
+    /// When somebody is told
+    #[command(subcommand)]
+    Alerts(Alerts),
+    /// For whom, and until when, nobody is told
+    #[command(subcommand)]
+    Silences(Silences),
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -222,9 +228,6 @@ pub enum Results {
         /// Last moment [default: the newest result]
         #[arg(long, value_name = "TIME")]
         to: Option<String>,
-        /// Only records that pass, e.g. "server 10.2.0.0/16 and not port 443"; no buckets and influencers then
-        #[arg(long, value_name = "FILTER")]
-        filter: Option<analytics::Filter>,
         /// Store and configuration
         #[command(flatten)]
         place: Place,

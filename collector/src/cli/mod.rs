@@ -1,8 +1,10 @@
 //! The command line: parses, runs one command, and ends with its exit code.
 
+mod alerts;
 pub mod args;
 mod config;
 mod decode;
+pub mod delivery_args;
 mod detect;
 mod exit;
 mod jobs;
@@ -14,6 +16,8 @@ mod query;
 mod results;
 mod serve;
 mod sessions;
+mod silences;
+mod sinks;
 mod time;
 
 use std::io::IsTerminal as _;
@@ -49,11 +53,14 @@ fn run(command: &Command) -> Result<Exit, Failed> {
         Command::Sessions(args) => sessions::run(args),
         Command::Load { files, place } => load::run(files, place),
         Command::Detect { place, from, to, format } => detect::run(place, from.as_deref(), to.as_deref(), *format),
-        Command::Query { sql, filter, place, format } => query::run(sql.as_deref(), filter.clone(), place, *format),
+        Command::Query { sql, place, format } => query::run(sql, place, *format),
         Command::Jobs(command) => jobs::run(command),
-        Command::Results(Results::Export { schema, format, from, to, filter, place }) => {
-            results::export(*schema, *format, (from.as_deref(), to.as_deref()), filter.clone(), place)
+        Command::Results(Results::Export { schema, format, from, to, place }) => {
+            results::export(*schema, *format, from.as_deref(), to.as_deref(), place)
         }
+        Command::Sinks(command) => sinks::run(command),
+        Command::Alerts(command) => alerts::run(command),
+        Command::Silences(command) => silences::run(command),
         Command::Config(command) => config::run(command),
         Command::Openapi => output::print(&dashboards::openapi()),
         Command::Completions { shell } => meta::completions(*shell),

@@ -45,7 +45,7 @@ fn exit_of(error: &ServiceError) -> Exit {
             Exit::Unavailable
         }
         ServiceError::Store(_) => Exit::CannotCreate,
-        ServiceError::Setting(_) | ServiceError::Tls(_) => Exit::Config,
+        ServiceError::Setting(_) | ServiceError::Tls(_) | ServiceError::Delivery(_) => Exit::Config,
         ServiceError::Ingest(_) | ServiceError::Io(_) => Exit::Failure,
     }
 }

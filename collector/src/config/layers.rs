@@ -109,17 +109,24 @@ fn check_keys(given: &Table, known: &Table, origin: &str) -> Result<(), ConfigEr
             .map(|(_, candidate)| candidate);
         ConfigError::UnknownKey { key, origin: origin.to_owned(), suggestion }
     };
+    let lists = super::lists();
     for (table, value) in given {
-        let Some(Value::Table(known_keys)) = known.get(table) else {
-            return Err(unknown(table.clone(), known.keys().cloned().collect()));
+        let list = lists.iter().find(|(name, _)| name == table).map(|(_, keys)| keys);
+        let Some(known_keys) = list.or_else(|| known.get(table).and_then(Value::as_table)) else {
+            let names = known.keys().cloned().chain(lists.iter().map(|(name, _)| (*name).to_owned()));
+            return Err(unknown(table.clone(), names.collect()));
         };
-        let Value::Table(keys) = value else {
-            return Err(ConfigError::Type {
-                origin: origin.to_owned(),
-                message: format!("{table:?} is a table: write [{table}]"),
-            });
+        let wrong_form = |form: String| ConfigError::Type {
+            origin: origin.to_owned(),
+            message: format!("{table:?} is a table: write {form}"),
         };
-        if let Some(key) = keys.keys().find(|key| !known_keys.contains_key(*key)) {
+        let given: Vec<&Table> = match value {
+            Value::Table(keys) if list.is_none() => vec![keys],
+            Value::Array(items) if list.is_some() => items.iter().filter_map(Value::as_table).collect(),
+            _ if list.is_some() => return Err(wrong_form(format!("[[{table}]]"))),
+            _ => return Err(wrong_form(format!("[{table}]"))),
+        };
+        if let Some(key) = given.iter().flat_map(|keys| keys.keys()).find(|key| !known_keys.contains_key(*key)) {
             let candidates = known_keys.keys().map(|known| format!("{table}.{known}")).collect();
             return Err(unknown(format!("{table}.{key}"), candidates));
         }

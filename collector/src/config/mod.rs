@@ -2,7 +2,9 @@
 //!
 //! Owns every setting of the product with its default and documentation; must not know what the settings do.
 
+pub mod delivery;
 mod layers;
+pub mod secret;
 pub mod section;
 
 use std::net::SocketAddr;
@@ -11,6 +13,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use delivery::{Alert, Delivery, Sink};
 pub use layers::{ConfigError, load};
 use section::{Section, Span, section};
 
@@ -154,6 +157,14 @@ pub struct Config {
     pub jobs: Jobs,
     /// Messages about the product itself.
     pub log: Log,
+    /// Delivery to sinks.
+    pub delivery: Delivery,
+    /// Where results go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<Sink>,
+    /// When somebody is told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<Alert>,
 }
 
 /// The reference: every table in the order of the example.
@@ -166,7 +177,17 @@ pub const REFERENCE: &[Section] = &[
     Detection::REFERENCE,
     Jobs::REFERENCE,
     Log::REFERENCE,
+    Delivery::REFERENCE,
+    Sink::REFERENCE,
+    Alert::REFERENCE,
 ];
+
+/// The tables that may be given any number of times, each with the defaults of its keys.
+fn lists() -> [(&'static str, toml::Table); 2] {
+    let sinks = toml::Table::try_from(Sink::default()).unwrap_or_default();
+    let alerts = toml::Table::try_from(Alert::default()).unwrap_or_default();
+    [(Sink::REFERENCE.table, sinks), (Alert::REFERENCE.table, alerts)]
+}
 
 impl Config {
     /// The configuration as TOML.
@@ -177,12 +198,19 @@ impl Config {
     /// A file with every key at its default, commented out and explained.
     pub fn example() -> String {
         let defaults = toml::Table::try_from(Self::default()).unwrap_or_default();
+        let lists = lists();
         let mut text = String::from("# halfopen: every setting with its default. Uncomment what you change.\n");
         for section in REFERENCE {
-            let value = |key: &str| defaults.get(section.table).and_then(|table| table.get(key));
+            let list = lists.iter().find(|(table, _)| *table == section.table).map(|(_, keys)| keys);
+            let keys = list.or_else(|| defaults.get(section.table).and_then(toml::Value::as_table));
+            let value = |key: &str| keys.and_then(|keys| keys.get(key));
             text.push('\n');
             comment(&mut text, section.about);
-            text.push_str(&format!("[{}]\n", section.table));
+            if list.is_some() {
+                text.push_str(&format!("# [[{}]]\n", section.table));
+            } else {
+                text.push_str(&format!("[{}]\n", section.table));
+            }
             for (key, about) in section.keys {
                 comment(&mut text, about);
                 text.push_str(&format!("# {key} = {}\n", value(key).map_or_else(String::new, ToString::to_string)));
@@ -228,6 +256,12 @@ impl Config {
         let id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         if prefix.is_empty() || !prefix.starts_with(id) || !prefix.chars().all(|c| id(c) || c == '-' || c == '_') {
             return wrong("jobs.prefix", "a job id begins with a-z or 0-9 and holds a-z, 0-9, - and _");
+        }
+        if self.delivery.max_backoff.0 < std::time::Duration::from_millis(100) {
+            return wrong("delivery.max_backoff", "expected at least 100ms");
+        }
+        if let Some((key, why)) = delivery::problem(&self.sinks, &self.alerts) {
+            return wrong(key, &why);
         }
         if self.log.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
             return wrong("log.level", "expected error, warn, info, debug, trace or directives");

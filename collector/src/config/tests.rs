@@ -28,9 +28,16 @@ fn the_example_is_the_default_when_uncommented() {
     let example = Config::example();
     assert_eq!(from_file(&example).unwrap(), Config::default());
     let is_key = |line: &str| line.contains(" = ") && !line.contains(": ");
+    let (tables, lists) = example.split_once("# [[").unwrap();
     let uncommented: Vec<_> =
-        example.lines().map(|line| line.strip_prefix("# ").filter(|rest| is_key(rest)).unwrap_or(line)).collect();
+        tables.lines().map(|line| line.strip_prefix("# ").filter(|rest| is_key(rest)).unwrap_or(line)).collect();
     assert_eq!(from_file(&uncommented.join("\n")).unwrap(), Config::default());
+    let uncomment =
+        |line: &str| line.strip_prefix("# ").filter(|rest| is_key(rest) || rest.starts_with("[[")).map(str::to_owned);
+    let lists: Vec<_> = format!("# [[{lists}").lines().filter_map(uncomment).collect();
+    let given: toml::Table = lists.join("\n").parse().unwrap();
+    assert_eq!(given["sinks"].clone().try_into::<Vec<Sink>>().unwrap(), [Sink::default()]);
+    assert_eq!(given["alerts"].clone().try_into::<Vec<Alert>>().unwrap(), [Alert::default()]);
     for section in REFERENCE {
         for (key, about) in section.keys {
             assert!(example.contains(&format!("# {key} = ")) && !about.trim().is_empty(), "{key}");
@@ -73,4 +80,27 @@ fn wrong_values_name_their_key() {
     assert!(message("[http]\nlisten = \"nowhere\"").contains("listen"));
     let environment = from_environment(&[("HALFOPEN_STORE_FLUSH_ROWS", "many")]).unwrap_err().to_string();
     assert!(environment.contains("HALFOPEN_STORE_FLUSH_ROWS"), "{environment}");
+}
+
+const SINK: &str = "[[sinks]]\nname = \"es\"\nkind = \"elasticsearch\"\nurls = [\"https://es:9200\"]\n";
+
+#[test]
+fn sinks_and_rules_are_checked_together() {
+    let rule = "[[alerts]]\nname = \"a\"\nsinks = [\"es\"]\nperspectives = [\"inbound\"]\nseverity = \"critical\"\n";
+    let config = from_file(&format!("{SINK}password = \"hunter2\"\n{rule}")).unwrap();
+    assert_eq!(config.alerts[0].perspectives[0].0, tracker::Perspective::Inbound);
+    let printed = config.to_toml();
+    assert!(
+        printed.contains("[[sinks]]") && printed.contains("<redacted>") && !printed.contains("hunter2"),
+        "{printed}"
+    );
+
+    let message = |text: &str| from_file(text).unwrap_err().to_string();
+    assert!(message("[[sinks]]\nurl = \"x\"").contains(r#"did you mean "sinks.urls"?"#));
+    assert!(message("[sinks]\nname = \"x\"").contains("write [[sinks]]"));
+    assert!(message(&format!("{SINK}{SINK}")).starts_with("sinks.name"));
+    assert!(message(&SINK.replace("https", "ftp")).contains("http:// or https://"));
+    assert!(message(rule).contains(r#"there is no sink "es""#));
+    assert!(message("[[sinks]]\nname = \"A b\"\nurls = [\"/tmp\"]").starts_with("sinks.name"));
+    assert!(message(&format!("{SINK}{}", rule.replace("inbound", "sideways"))).contains("sideways"));
 }

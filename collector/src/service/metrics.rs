@@ -65,6 +65,15 @@ metrics! {
     TRACK_SESSIONS = gauge "track_sessions", "Sessions in the table of an interface";
     TRACK_EVICTED = counter "track_evicted", "Sessions evicted because the table of an interface was full";
     TRACK_MEMORY = gauge "track_memory_bytes", "Memory of the session table of an interface";
+    SINK_WAITING = gauge "sink_waiting", "Documents that wait to be sent to a sink";
+    SINK_WAITING_BYTES = gauge "sink_waiting_bytes", "Disk space that they take";
+    SINK_LAG = gauge "sink_lag_seconds", "How long the oldest of them has waited";
+    SINK_DELIVERED = counter "sink_delivered", "Documents that a sink took";
+    SINK_FAILURES = counter "sink_failures", "Attempts to reach a sink that failed";
+    SINK_RETRIED = counter "sink_retried", "Documents that were sent again";
+    SINK_REJECTED = counter "sink_rejected", "Documents that a sink will never take, kept as dead letters";
+    SINK_DROPPED = counter "sink_dropped", "Messages given up for lack of room, and documents lost to a damaged disk";
+    ALERTS = gauge "alerts", "Alerts that are going on";
     JOB_LAG = gauge "job_lag_seconds", "Time since the end of the newest bucket that was scored, by perspective";
     JOB_SERIES = gauge "job_series", "Series that are modelled, by perspective";
     JOB_MEMORY = gauge "job_memory_bytes", "Memory of the models, by perspective";

@@ -6,7 +6,6 @@ mod demo;
 mod detection;
 pub mod lock;
 pub mod metrics;
-pub mod reference;
 pub mod settings;
 mod sight;
 pub mod sink;
@@ -27,6 +26,7 @@ use tokio::sync::broadcast;
 
 use crate::clock;
 use crate::config::Config;
+use crate::delivery::Delivery;
 use crate::ingest::{Ingest, IngestError, IngestHandle};
 use crate::receive::tls::TlsError;
 use demo::DemoTraffic;
@@ -64,6 +64,9 @@ pub enum ServiceError {
     /// The store cannot be opened, written or locked.
     #[error("{0:#}")]
     Store(anyhow::Error),
+    /// A sink cannot be served.
+    #[error("{0:#}")]
+    Delivery(anyhow::Error),
     /// A setting of another part is wrong.
     #[error("{0:#}")]
     Setting(anyhow::Error),
@@ -115,22 +118,32 @@ pub async fn serve(
     let traffic = if demo { Some(DemoTraffic::new(config, &store, &receivers)?) } else { None };
     let tracked = TrackStats::default();
     let tracking = captures.follow(wire, &tracked)?;
-    let sight = Arc::new(Sight::new(Arc::clone(&ingest), streams.counters(), store.clone(), stored, tracked));
+    let results = ResultStore::open(&store);
+    let (delivery, delivered) =
+        Delivery::start(config, &store, &results, &prefix, clock::now).map_err(ServiceError::Delivery)?;
+    let sight = Arc::new(Sight::new(
+        Arc::clone(&ingest),
+        streams.counters(),
+        store.clone(),
+        stored,
+        tracked,
+        Arc::clone(&delivered),
+    ));
     let registry = metrics::registry({
         let sight = Arc::clone(&sight);
         move || sight.samples()
     });
     let state = AppState {
         store: store.clone(),
-        results: ResultStore::open(&store),
+        results: results.clone(),
         status: Arc::clone(&sight) as _,
         exporters: Arc::clone(&sight) as _,
+        delivery: delivered as _,
         metrics: Arc::new(registry),
         events: events.clone(),
         clock: Arc::new(clock::now),
         info: Info { version: env!("CARGO_PKG_VERSION").to_owned(), demo, listen, started: clock::now() },
         job_settings: JobSettings { prefix, time_zone: config.detection.time_zone },
-        reference: reference::reference(),
     };
     let (end, ended) = tokio::sync::watch::channel(false);
     let server = tokio::spawn(serve_http(http, state, ended));
@@ -143,7 +156,7 @@ pub async fn serve(
     let detection = if config.detection.enabled {
         let detector = Detector::open(&store, settings::detection(config));
         let detector = detector.map_err(|error| ServiceError::Setting(error.into()))?;
-        let results = ResultStore::open(&store);
+        let results = results.clone();
         let announce = move |summary: &DetectSummary| announce(&events, &results, summary);
         Some(Detection::start(detector, config.detection.bucket_span.0, clock::now, announce)?)
     } else {
@@ -170,6 +183,7 @@ pub async fn serve(
         traffic.into_iter().for_each(demo::Running::stop);
         Tracking::stop(tracking);
         detection.into_iter().for_each(Detection::stop);
+        delivery.stop();
         Ok(())
     })
     .await?;

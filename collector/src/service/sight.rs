@@ -5,12 +5,13 @@
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use analytics::{SessionStore, WriterStats};
-use dashboards::{DropCount, ExporterSource, ExporterStatus, JobStatus, StatusSource};
+use dashboards::{DeliverySource as _, DropCount, ExporterSource, ExporterStatus, JobStatus, StatusSource};
 
 use super::detection::DetectionStatus;
 use super::metrics::{self, MAX_EXPORTERS, Metric, Sample};
 use super::sink::SharedStats;
 use super::track::TrackStats;
+use crate::delivery::DeliveryView;
 use crate::exporters::ExporterStats;
 use crate::ingest::{IngestCounters, IngestHandle, SocketDrops};
 use crate::receive::stream::StreamCounters;
@@ -23,6 +24,7 @@ pub struct Sight {
     store: SessionStore,
     stored: [SharedStats; 2],
     tracked: TrackStats,
+    delivery: Arc<DeliveryView>,
     /// Set once everything answers; holds the detection where there is one.
     detection: OnceLock<Option<DetectionStatus>>,
 }
@@ -35,8 +37,10 @@ impl Sight {
         store: SessionStore,
         stored: [SharedStats; 2],
         tracked: TrackStats,
+        delivery: Arc<DeliveryView>,
     ) -> Self {
-        Self { ingest: RwLock::new(Some(ingest)), streams, store, stored, tracked, detection: OnceLock::new() }
+        let ingest = RwLock::new(Some(ingest));
+        Self { ingest, streams, store, stored, tracked, delivery, detection: OnceLock::new() }
     }
 
     /// Everything answers from now on.
@@ -71,6 +75,7 @@ impl Sight {
         of_captures(&self.tracked, &mut samples);
         samples.push(Sample::plain(metrics::FILES_SKIPPED, self.store.report().skipped.len() as u64));
         of_exporters(&self.of_ingest(IngestHandle::exporters), &mut samples);
+        of_sinks(&self.delivery, &mut samples);
         for job in self.jobs() {
             let of = |metric, value| Sample::of(metric, "perspective", job.perspective.as_str(), value);
             samples.extend(job.last_bucket.map(|_| of(metrics::JOB_LAG, job.lag_seconds as f64)));
@@ -110,6 +115,21 @@ fn of_captures(tracked: &TrackStats, samples: &mut Vec<Sample>) {
         samples.push(of(metrics::TRACK_EVICTED, stats.table.evicted()));
         samples.push(of(metrics::TRACK_MEMORY, stats.bytes as u64));
     }
+}
+
+fn of_sinks(delivery: &DeliveryView, samples: &mut Vec<Sample>) {
+    for sink in delivery.sinks() {
+        let mut push = |metric, value: f64| samples.push(Sample::of(metric, "sink", &sink.name, value));
+        push(metrics::SINK_WAITING, sink.waiting as f64);
+        push(metrics::SINK_WAITING_BYTES, sink.waiting_bytes as f64);
+        push(metrics::SINK_LAG, sink.lag_seconds as f64);
+        push(metrics::SINK_DELIVERED, sink.delivered as f64);
+        push(metrics::SINK_FAILURES, sink.failures as f64);
+        push(metrics::SINK_RETRIED, sink.retried as f64);
+        push(metrics::SINK_REJECTED, sink.rejected as f64);
+        push(metrics::SINK_DROPPED, sink.dropped as f64);
+    }
+    samples.push(Sample::plain(metrics::ALERTS, delivery.alerts().len() as u64));
 }
 
 /// The busiest exporters have series of their own; the others are summed.

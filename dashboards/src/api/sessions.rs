@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use analytics::{Filter, SessionFilter};
+use analytics::SessionFilter;
 use arrow::ipc::writer::StreamWriter;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -64,10 +64,6 @@ pub struct SessionQuery {
     /// IANA protocol number.
     #[serde(default, deserialize_with = "text")]
     proto: Option<u8>,
-    /// What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    filter: Option<Filter>,
     /// Items on a page, 1000 at most (10000 in other forms than JSON); 100 when absent.
     #[serde(default, deserialize_with = "text")]
     limit: Option<usize>,
@@ -120,7 +116,6 @@ pub async fn sessions(
         server_port: query.port,
         observer: query.exporter,
         proto: query.proto,
-        filter: query.filter,
     };
     let page = app.source.sessions(&filter, query.cursor.as_deref(), most).await?;
     if format == Format::Arrow {

@@ -3,5 +3,6 @@
 mod description;
 mod lists;
 mod refusals;
+mod silences;
 mod stored;
 mod views;

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts that are going on, the worst first. */
+        get: operations["alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/anomalies": {
         parameters: {
             query?: never;
@@ -67,40 +84,6 @@ export interface paths {
         };
         /** Who sends flow records, and where they are received. */
         get: operations["exporters"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/filter": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Reads a filter: its plain form, or what is wrong with it and where. */
-        get: operations["filter"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/flows": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Sessions by client group, server, port and outcome. */
-        get: operations["flows"];
         put?: never;
         post?: never;
         delete?: never;
@@ -177,23 +160,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/reference": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Every setting with its default, and every metric, as this program declares them. */
-        get: operations["reference"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/results": {
         parameters: {
             query?: never;
@@ -237,6 +203,58 @@ export interface paths {
         };
         /** Stored sessions, newest first. */
         get: operations["sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Silences that have not ended, and those of the last week, the newest first. */
+        get: operations["silences"];
+        put?: never;
+        /** Makes a silence. Requests of pages of another origin are refused. */
+        post: operations["add_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a silence now. Requests of pages of another origin are refused. */
+        delete: operations["end_silence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sinks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sinks that results are delivered to, with what waits for each. */
+        get: operations["sinks"];
         put?: never;
         post?: never;
         delete?: never;
@@ -351,6 +369,53 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Something that a rule says people are to be told of, and that is not over. */
+        Alert: {
+            /**
+             * Format: int32
+             * @description Unusual buckets.
+             */
+            buckets: number;
+            /** @description The same for every message about this series by this rule. */
+            fingerprint: string;
+            /**
+             * Format: int64
+             * @description Start of the last unusual bucket, ms since the epoch.
+             */
+            last: number;
+            /**
+             * Format: int64
+             * @description When somebody was last told, ms since the epoch; null: nobody yet.
+             */
+            notified: number | null;
+            /** @description Perspective. */
+            perspective: components["schemas"]["Perspective"];
+            /** @description Name of the rule. */
+            rule: string;
+            /**
+             * Format: double
+             * @description Score at its worst, 0-100.
+             */
+            score: number;
+            /** @description The series in words: `10.2.0.7:443`, `client 10.1.0.5`. */
+            series: string;
+            /** @description Severity at its worst. */
+            severity: components["schemas"]["Severity"];
+            /** @description The silence that keeps it quiet, by id. */
+            silenced_by: string | null;
+            /**
+             * Format: int64
+             * @description Start of the first unusual bucket, ms since the epoch.
+             */
+            since: number;
+            /** @description What happened, in a sentence. */
+            summary: string;
+        };
+        /** @description All alerts that are going on. */
+        AlertList: {
+            /** @description The alerts, by falling score. */
+            items: components["schemas"]["Alert"][];
+        };
         /** @description One anomalous bucket of one series. */
         Anomaly: {
             /**
@@ -562,26 +627,6 @@ export interface components {
              */
             t: number;
         };
-        /** @description A key of a table. */
-        ConfigKey: {
-            /** @description What it means. */
-            about: string;
-            /** @description Its default as TOML; empty where there is none. */
-            default: string;
-            /** @description Its name. */
-            name: string;
-            /** @description The environment variable that goes over it. */
-            variable: string;
-        };
-        /** @description A table of the configuration file. */
-        ConfigTable: {
-            /** @description What it is about. */
-            about: string;
-            /** @description Its keys. */
-            keys: components["schemas"]["ConfigKey"][];
-            /** @description Its name. */
-            table: string;
-        };
         /** @description Things dropped for one reason. */
         DropCount: {
             /**
@@ -690,76 +735,6 @@ export interface components {
             items: components["schemas"]["Exporter"][];
             /** @description Where to send. */
             listen: components["schemas"]["Listener"][];
-        };
-        /** @description What a text is as a filter. */
-        FilterCheck: {
-            error: components["schemas"]["FilterMistake"] | null;
-            /** @description The filter in its plain form, in which it may be given to other requests. Empty for an empty text. */
-            filter: string | null;
-        };
-        /** @description Why a text is no filter, and where. */
-        FilterMistake: {
-            /** @description Column of the first character that is meant, from 1. */
-            column: number;
-            /** @description How many characters are meant; 0 at the end of the text. */
-            length: number;
-            /** @description What is wrong, and what was expected. */
-            message: string;
-        };
-        /** @description Sessions by client group, server, port and outcome, as a graph. */
-        FlowGraph: {
-            /**
-             * Format: int64
-             * @description Those of them that failed.
-             */
-            failed: number;
-            /** @description How many sessions go from one column to the next. */
-            links: components["schemas"]["FlowLink"][];
-            /** @description What sessions pass, by column and falling number of sessions; "other" last. */
-            nodes: components["schemas"]["FlowNode"][];
-            /**
-             * Format: int64
-             * @description Sessions in all.
-             */
-            sessions: number;
-        };
-        /** @description Sessions between two nodes. */
-        FlowLink: {
-            /**
-             * Format: int64
-             * @description Those of them that failed.
-             */
-            failed: number;
-            /**
-             * Format: int64
-             * @description Sessions.
-             */
-            sessions: number;
-            /** @description Id of the node on the left. */
-            source: string;
-            /** @description Id of the node on the right. */
-            target: string;
-        };
-        /** @description A client group, a server, a port or an outcome. */
-        FlowNode: {
-            /** @description `client`, `server`, `port` or `outcome`. */
-            column: string;
-            /**
-             * Format: int64
-             * @description Those of them that failed.
-             */
-            failed: number;
-            /** @description The filter that leaves only its sessions; none for "other". */
-            filter: string | null;
-            /** @description Name within this answer. */
-            id: string;
-            /** @description For people. */
-            label: string;
-            /**
-             * Format: int64
-             * @description Sessions.
-             */
-            sessions: number;
         };
         /** @description How the service is. */
         Health: {
@@ -893,14 +868,37 @@ export interface components {
             /** @description What is spoken there: `netflow` (any version, over UDP), `ipfix-tcp` or `ipfix-tls`. */
             protocol: string;
         };
-        /** @description A metric. */
-        MetricEntry: {
-            /** @description What it says. */
-            help: string;
-            /** @description `counter` or `gauge`. */
-            kind: string;
-            /** @description Its name as it is exposed. */
-            name: string;
+        /** @description What a silence means; everything that is given must fit, and one that gives nothing means every message. */
+        Matching: {
+            /** @description Client address or prefix, of series that count a client. */
+            client?: string | null;
+            /** @description Job id. */
+            job_id?: string | null;
+            /** @description Perspective: edge, inbound, outbound or private. */
+            perspective?: string | null;
+            /**
+             * Format: int32
+             * @description Server port.
+             */
+            port?: number | null;
+            /** @description Name of the alert rule. */
+            rule?: string | null;
+            /** @description Server address or prefix. */
+            server?: string | null;
+        };
+        /** @description A silence to be made. */
+        NewSilence: {
+            /** @description Who makes it. */
+            author?: string;
+            /** @description Why. */
+            comment?: string;
+            /** @description What it means. */
+            matching?: components["schemas"]["Matching"];
+            /**
+             * Format: int64
+             * @description When it ends, ms since the epoch.
+             */
+            until: number;
         };
         /** @description Sessions that ended in one way. */
         OutcomeCount: {
@@ -934,13 +932,6 @@ export interface components {
             title: string;
             /** @description Kind of problem; `about:blank` says that the status tells it. */
             type: string;
-        };
-        /** @description Settings and metrics. */
-        Reference: {
-            /** @description Tables of the configuration file, in its order. */
-            config: components["schemas"]["ConfigTable"][];
-            /** @description Metrics of `/metrics`. */
-            metrics: components["schemas"]["MetricEntry"][];
         };
         /**
          * @description Field vocabulary.
@@ -1153,6 +1144,106 @@ export interface components {
              */
             warning: number;
         };
+        /** @description A silence: nobody is told of what it means until it ends. Results are not touched. */
+        Silence: {
+            /** @description Whether it has not ended. */
+            active?: boolean;
+            /** @description Who made it. */
+            author: string;
+            /** @description Why. */
+            comment: string;
+            /**
+             * Format: int64
+             * @description When it was made, ms since the epoch.
+             */
+            created: number;
+            /** @description Id. */
+            id: string;
+            /** @description What it means. */
+            matching: components["schemas"]["Matching"];
+            /**
+             * Format: int64
+             * @description When it ends or ended, ms since the epoch.
+             */
+            until: number;
+        };
+        /** @description All silences that have not ended, and those that ended lately. */
+        SilenceList: {
+            /** @description The silences, the newest first. */
+            items: components["schemas"]["Silence"][];
+        };
+        /** @description How a sink is doing. Counts are those since the program started. */
+        Sink: {
+            /**
+             * Format: int64
+             * @description Documents that the sink took.
+             */
+            delivered: number;
+            /** @description What it gets besides alerts. */
+            documents: string[];
+            /**
+             * Format: int64
+             * @description Messages that were given up for lack of room, and documents lost to a damaged disk.
+             */
+            dropped: number;
+            /**
+             * Format: int64
+             * @description Attempts that failed.
+             */
+            failures: number;
+            /** @description What it speaks: `elasticsearch`, `opensearch`, `kafka`, `webhook`, `file` or `syslog`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description How long the oldest of them has waited, seconds.
+             */
+            lag_seconds: number;
+            /**
+             * Format: int64
+             * @description When it last took something, ms since the epoch.
+             */
+            last_delivery: number | null;
+            /** @description What it last said against it. */
+            last_error: string | null;
+            /** @description Name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Documents that the sink will never take; they are in its dead-letter file.
+             */
+            rejected: number;
+            /**
+             * Format: int64
+             * @description Documents that were sent again.
+             */
+            retried: number;
+            /** @description Field names of documents: `ecs` or `codex`. */
+            schema: string;
+            /** @description Whether it takes what it is given. */
+            state: components["schemas"]["SinkState"];
+            /** @description Where it is, without anything secret. */
+            target: string;
+            /**
+             * Format: int64
+             * @description Documents that wait to be sent.
+             */
+            waiting: number;
+            /**
+             * Format: int64
+             * @description Disk space that they take, bytes.
+             */
+            waiting_bytes: number;
+        };
+        /** @description All sinks. */
+        SinkList: {
+            /** @description The sinks, in the order of the configuration. */
+            items: components["schemas"]["Sink"][];
+        };
+        /**
+         * @description Whether a sink takes what it is given.
+         * @enum {string}
+         */
+        SinkState: "disabled" | "idle" | "sending" | "failing" | "full";
         /** @description The state of things over a time range. */
         Summary: {
             /** @description Anomalies by severity. */
@@ -1240,6 +1331,33 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertList"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     anomalies: {
         parameters: {
             query?: {
@@ -1259,8 +1377,6 @@ export interface operations {
                 client?: string;
                 /** @description Only this level: `server_port`, server, port, client or perspective. */
                 level?: string;
-                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
-                filter?: string;
                 /** @description `score` (the default) or `time`. */
                 sort?: string;
                 /** @description Items on a page, 1000 at most; 100 when absent. */
@@ -1396,82 +1512,6 @@ export interface operations {
             };
         };
     };
-    filter: {
-        parameters: {
-            query?: {
-                /** @description The text. */
-                text?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FilterCheck"];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    flows: {
-        parameters: {
-            query?: {
-                /** @description Sessions that end at or after this; 24 hours before `to` when absent. */
-                from?: string;
-                /** @description Sessions that end before this; now when absent. */
-                to?: string;
-                /** @description Only this perspective: edge, inbound, outbound or private. */
-                perspective?: string;
-                /** @description Only this class of outcomes: established, failed, probe or indeterminate. */
-                class?: string;
-                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
-                filter?: string;
-                /** @description What counts as one client: prefix (the default; /24 of IPv4, /48 of IPv6) or address. */
-                clients?: string;
-                /** @description How many clients, servers and ports are named, 50 at most; 10 when absent. The rest is summed. */
-                limit?: number;
-                /** @description json, csv or ndjson; else by `Accept`. */
-                format?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FlowGraph"];
-                    "text/csv": string;
-                    "application/x-ndjson": string;
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     influencers: {
         parameters: {
             query?: {
@@ -1481,8 +1521,6 @@ export interface operations {
                 to?: string;
                 /** @description Only this perspective: edge, inbound, outbound or private. */
                 perspective?: string;
-                /** @description Only those of anomalies that pass, in the filter language: `server 10.2.0.0/16 and not port 443`. */
-                filter?: string;
             };
             header?: never;
             path?: never;
@@ -1589,33 +1627,6 @@ export interface operations {
             };
         };
     };
-    reference: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Reference"];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     results: {
         parameters: {
             query?: {
@@ -1627,8 +1638,6 @@ export interface operations {
                 from?: string;
                 /** @description End of the range; now when absent. */
                 to?: string;
-                /** @description Only records that pass, in the filter language; buckets and influencers are then left out. */
-                filter?: string;
             };
             header?: never;
             path?: never;
@@ -1727,8 +1736,6 @@ export interface operations {
                 exporter?: string;
                 /** @description IANA protocol number. */
                 proto?: number;
-                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
-                filter?: string;
                 /** @description Items on a page, 1000 at most (10000 in other forms than JSON); 100 when absent. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -1751,6 +1758,159 @@ export interface operations {
                     "text/csv": string;
                     "application/x-ndjson": string;
                     "application/vnd.apache.arrow.stream": number[];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    silences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SilenceList"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSilence"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the silence */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sinks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SinkList"];
                 };
             };
             400: {
@@ -1808,8 +1968,6 @@ export interface operations {
                 by?: string;
                 /** @description Only this perspective: edge, inbound, outbound or private. */
                 perspective?: string;
-                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
-                filter?: string;
                 /** @description About so many cells, 1000 at most; 96 when absent. */
                 cells?: number;
                 /** @description Lanes, 100 at most; 10 when absent. */
