@@ -68,7 +68,7 @@ dev: need-node $(UI)/node_modules/.package-lock.json ## Serve the UI with live r
 
 shots: ui need-cargo need-programs ## Take screenshots of every page into shots/
 	cargo build --workspace --all-targets
-	HALFOPEN_SHOTS=$(CURDIR)/shots cargo test --workspace --test it the_outage_is_found_and_shown
+	HALFOPEN_SHOTS=$(CURDIR)/shots cargo test --workspace --test it every_page_is_sound
 
 need-cargo:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.95 or later (https://rustup.rs)" >&2; exit 1; }

@@ -17,6 +17,8 @@ pub use detect::{DetectSettings, DetectSummary, Detector, JobState, JobStatus, P
 pub use error::{Result, StoreError};
 pub use key::{LEVELS, level_from, level_name, series_label};
 pub use query::QueryEngine;
+pub use query::filter::{Exporter, Filter, FilterError, Ports, Test};
+pub use query::flows::{ClientGroup, FlowPath, Flows};
 pub use results::{AnomalyFilter, Changes, Found, Order, ResultStore, SeriesPoint, SeriesView};
 pub use store::{
     Page, SessionFilter, SessionStore, SessionWriter, SkippedFile, StoreReport, StoredFile, WriterSettings, WriterStats,

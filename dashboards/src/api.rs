@@ -5,8 +5,11 @@ mod anomalies;
 mod buckets;
 mod events;
 mod exporters;
+mod filter;
+mod flows;
 mod influencers;
 mod jobs;
+mod reference;
 mod results;
 mod root;
 mod series;
@@ -33,6 +36,7 @@ use crate::problem::{Problem, ProblemDocument};
 use crate::source::{Source, Stored};
 use crate::state::{AppState, Clock, DeliverySource, ExporterSource, Info, JobSettings, StatusSource};
 use crate::ui;
+use crate::wire::reference::Reference;
 
 /// What handlers share.
 pub struct Shared {
@@ -45,6 +49,7 @@ pub struct Shared {
     pub clock: Clock,
     pub info: Info,
     pub settings: JobSettings,
+    pub reference: Reference,
 }
 
 impl Shared {
@@ -75,6 +80,7 @@ pub fn router(state: AppState) -> Router {
         clock: state.clock,
         info: state.info,
         settings: state.job_settings,
+        reference: state.reference,
     })
 }
 
@@ -88,6 +94,8 @@ pub(crate) fn routes(shared: Shared) -> Router {
         .route("/influencers", get(influencers::influencers))
         .route("/series", get(series::series))
         .route("/sessions", get(sessions::sessions))
+        .route("/flows", get(flows::flows))
+        .route("/filter", get(filter::filter))
         .route("/exporters", get(exporters::exporters))
         .route("/jobs", get(jobs::jobs))
         .route("/jobs/{schema}/{perspective}", get(jobs::job_file))
@@ -97,6 +105,7 @@ pub(crate) fn routes(shared: Shared) -> Router {
         .route("/silences", get(silences::silences).post(silences::add_silence))
         .route("/silences/{id}", delete(silences::end_silence))
         .route("/events", get(events::events))
+        .route("/reference", get(reference::reference))
         .route("/version", get(version::version))
         .route("/openapi.json", get(version::openapi_json));
     let started = shared.now();
@@ -139,6 +148,8 @@ pub fn openapi() -> String {
         influencers::influencers,
         series::series,
         sessions::sessions,
+        flows::flows,
+        filter::filter,
         exporters::exporters,
         jobs::jobs,
         jobs::job_file,
@@ -149,6 +160,7 @@ pub fn openapi() -> String {
         silences::add_silence,
         silences::end_silence,
         events::events,
+        reference::reference,
         version::version,
         version::openapi_json,
         root::metrics,

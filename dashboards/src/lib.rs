@@ -24,5 +24,6 @@ pub use events::Event;
 pub use state::{AppState, Clock, DeliverySource, ExporterSource, Info, JobSettings, Listener, Refusal, StatusSource};
 pub use wire::alerts::ActiveAlert;
 pub use wire::exporter::{DropCount, ExporterStatus};
+pub use wire::reference::{ConfigKey, ConfigTable, MetricEntry, Reference};
 pub use wire::silences::{Matching, NewSilence, Silence};
 pub use wire::sinks::{SinkStateName, SinkStatus};

@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use analytics::{AnomalyFilter, Page, ResultStore, SeriesView, SessionFilter, SessionStore, StoreError};
+use analytics::{
+    AnomalyFilter, ClientGroup, Flows, Page, ResultStore, SeriesView, SessionFilter, SessionStore, StoreError,
+};
 use futures::future::BoxFuture;
 use jobs::{AnomalyRecord, BucketResult, InfluencerResult, SeriesKey};
 use tracker::{Perspective, SessionRecord};
@@ -30,6 +32,8 @@ pub trait Source: Send + Sync {
         cursor: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Answer<Page<SessionRecord>>>;
+    /// Sessions by client group, server, port and outcome, the `top` largest of each named.
+    fn flows<'a>(&'a self, filter: &'a SessionFilter, group: ClientGroup, top: usize) -> BoxFuture<'a, Answer<Flows>>;
 }
 
 /// The stores on disk.
@@ -64,6 +68,10 @@ impl Source for Stored {
         limit: usize,
     ) -> BoxFuture<'a, Answer<Page<SessionRecord>>> {
         Box::pin(self.store.sessions_page(filter, cursor, limit))
+    }
+
+    fn flows<'a>(&'a self, filter: &'a SessionFilter, group: ClientGroup, top: usize) -> BoxFuture<'a, Answer<Flows>> {
+        Box::pin(self.store.flows(filter, group, top))
     }
 }
 

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use crate::events::Event;
 use crate::wire::alerts::ActiveAlert;
 use crate::wire::exporter::ExporterStatus;
+use crate::wire::reference::Reference;
 use crate::wire::silences::{NewSilence, Silence};
 use crate::wire::sinks::SinkStatus;
 
@@ -43,6 +44,8 @@ pub struct AppState {
     pub info: Info,
     /// How jobs are named and times told.
     pub job_settings: JobSettings,
+    /// The settings and the metrics of the program.
+    pub reference: Reference,
 }
 
 /// What is said of the program.

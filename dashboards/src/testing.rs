@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use analytics::{AnomalyFilter, JobState, JobStatus, Order, Page, SeriesPoint, SeriesView, SessionFilter, StoreError};
+use analytics::{
+    AnomalyFilter, ClientGroup, Flows, JobState, JobStatus, Order, Page, SeriesPoint, SeriesView, SessionFilter,
+    StoreError,
+};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -23,6 +26,7 @@ use crate::source::Source;
 use crate::state::{DeliverySource, ExporterSource, Info, JobSettings, Listener, Refusal, StatusSource};
 use crate::wire::alerts::ActiveAlert;
 use crate::wire::exporter::{DropCount, ExporterStatus};
+use crate::wire::reference::Reference;
 use crate::wire::silences::{NewSilence, Silence};
 use crate::wire::sinks::SinkStatus;
 
@@ -39,6 +43,7 @@ pub struct Fake {
     pub influencers: Vec<InfluencerResult>,
     pub sessions: Vec<SessionRecord>,
     pub statuses: Vec<JobStatus>,
+    pub flows: Flows,
     pub panics: bool,
 }
 
@@ -50,6 +55,7 @@ impl Source for Fake {
                 && filter.perspective.is_none_or(|p| record.series.perspective == p)
                 && filter.server.is_none_or(|ip| record.series.server == Some(ip))
                 && filter.level.is_none_or(|level| record.series.level == level)
+                && filter.filter.as_ref().is_none_or(|filter| filter.matches(record))
         };
         let mut found: Vec<AnomalyRecord> = self.records.iter().filter(passes).cloned().collect();
         found.sort_by(|a, b| match filter.order {
@@ -100,6 +106,10 @@ impl Source for Fake {
             Page { items, next: (end < self.sessions.len()).then(|| end.to_string()) }
         });
         Box::pin(std::future::ready(page))
+    }
+
+    fn flows<'a>(&'a self, _: &'a SessionFilter, _: ClientGroup, _: usize) -> BoxFuture<'a, Result<Flows, StoreError>> {
+        Box::pin(std::future::ready(Ok(self.flows.clone())))
     }
 }
 
@@ -195,6 +205,7 @@ pub fn service(fake: Fake) -> (Router, Arc<Hub>) {
             started: (NOW - 60_000) * 1000,
         },
         settings,
+        reference: Reference::default(),
     });
     (router, hub)
 }

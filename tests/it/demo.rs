@@ -33,9 +33,6 @@ fn the_outage_is_found_and_shown() {
 
     job_download(&server);
     browser("demo.mjs", &server, &[]);
-    if let Ok(shots) = std::env::var("HALFOPEN_SHOTS") {
-        browser("shots.mjs", &server, &[("SHOTS", &shots)]);
-    }
     assert!(server.stop().success());
 }
 

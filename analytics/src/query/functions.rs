@@ -1,4 +1,4 @@
-//! SQL functions on addresses: `ip_text(bytes)` and `cidr_match(address, 'prefix')`.
+//! SQL functions on addresses: `ip_text(bytes)`, `cidr_match(address, 'prefix')`, `reported_by(observers, 'exporter')`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,6 +28,76 @@ pub fn cidr_match() -> ScalarUDF {
         TypeSignature::Exact(vec![DataType::Binary, DataType::Utf8]),
     ];
     ScalarUDF::from(CidrMatch { signature: Signature::one_of(forms, Volatility::Immutable) })
+}
+
+/// `reported_by(observers, exporter)`: whether an exporter (its name, its address, or a prefix of it) is in a list.
+pub fn reported_by() -> ScalarUDF {
+    let signature = Signature::exact(vec![DataType::Utf8, DataType::Utf8], Volatility::Immutable);
+    ScalarUDF::from(ReportedBy { signature })
+}
+
+/// Whether a list of exporters (separated by commas) has one of this name or address, or in this prefix.
+pub fn reports(observers: &str, exporter: &str) -> bool {
+    Reporter::of(exporter).is_in(observers)
+}
+
+struct Reporter<'a> {
+    name: &'a str,
+    keys: Option<(u128, u128)>,
+}
+
+impl<'a> Reporter<'a> {
+    fn of(name: &'a str) -> Self {
+        let keys = parse_network(name).map(|net| (address_key(net.network()), address_key(net.broadcast())));
+        Self { name, keys }
+    }
+
+    fn is_in(&self, observers: &str) -> bool {
+        observers.split(',').any(|observer| match self.keys {
+            None => observer == self.name,
+            Some((low, high)) => {
+                observer.parse().is_ok_and(|address: IpAddr| (low..=high).contains(&address_key(address)))
+            }
+        })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ReportedBy {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for ReportedBy {
+    fn name(&self) -> &'static str {
+        "reported_by"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Boolean)
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let exporters = arrays[1].as_string::<i32>();
+        let mut last: Option<Reporter<'_>> = None;
+        let matches: BooleanArray = arrays[0]
+            .as_string::<i32>()
+            .iter()
+            .zip(exporters)
+            .map(|(observers, exporter)| {
+                let (observers, exporter) = (observers?, exporter?);
+                if last.as_ref().is_none_or(|reporter| reporter.name != exporter) {
+                    last = Some(Reporter::of(exporter));
+                }
+                last.as_ref().map(|reporter| reporter.is_in(observers))
+            })
+            .collect();
+        Ok(ColumnarValue::Array(Arc::new(matches)))
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -4,6 +4,8 @@
 
 pub(crate) mod address;
 mod bounds;
+pub(crate) mod filter;
+pub(crate) mod flows;
 pub(crate) mod functions;
 mod results;
 pub(crate) mod sessions;
@@ -21,18 +23,26 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::error::Result;
 use crate::store::SessionStore;
+use filter::Filter;
 use whole::{Scanned, whole};
 
 /// Runs SQL over a store. Reads only.
 #[derive(Debug, Clone)]
 pub struct QueryEngine {
     store: SessionStore,
+    only: Option<Filter>,
 }
 
 impl QueryEngine {
     /// An engine over this store.
     pub fn new(store: &SessionStore) -> Self {
-        Self { store: store.clone() }
+        Self { store: store.clone(), only: None }
+    }
+
+    /// The engine with only those sessions in its table that pass the filter.
+    #[must_use]
+    pub fn only(self, filter: Option<Filter>) -> Self {
+        Self { only: filter, ..self }
     }
 
     /// Runs one query.
@@ -61,10 +71,10 @@ impl QueryEngine {
     /// Plans a query and starts it.
     async fn start(&self, sql: &str, scanned: &Scanned) -> Result<SendableRecordBatchStream> {
         let context = context();
-        for function in [functions::ip_text(), functions::cidr_match()] {
+        for function in [functions::ip_text(), functions::cidr_match(), functions::reported_by()] {
             context.register_udf(function);
         }
-        let sessions = sessions::TextSessions::of_store(self.store.clone(), scanned.clone());
+        let sessions = sessions::TextSessions::of_store(self.store.clone(), scanned.clone(), self.only.as_ref());
         context.register_table("sessions", Arc::new(sessions))?;
         context.register_table("results", Arc::new(results::ResultsTable::of_store(self.store.clone())))?;
         let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);

@@ -24,6 +24,7 @@ use tracker::session_schema;
 
 use crate::query::address::{ADDRESS_COLUMNS, stored_form};
 use crate::query::bounds::end_bounds;
+use crate::query::filter::Filter;
 use crate::query::functions::ip_text;
 use crate::query::whole::Scanned;
 use crate::store::SessionStore;
@@ -68,12 +69,14 @@ impl StoredSessions {
 #[derive(Debug)]
 pub struct TextSessions {
     source: Source,
+    /// Over the stored columns: only sessions that pass are in the table.
+    only: Option<Expr>,
     schema: SchemaRef,
 }
 
 impl TextSessions {
-    /// The sessions of a whole store; what a query reads of it is noted in `scanned`.
-    pub fn of_store(store: SessionStore, scanned: Scanned) -> Self {
+    /// The sessions of a whole store, or those of it that pass; what a query reads of it is noted in `scanned`.
+    pub fn of_store(store: SessionStore, scanned: Scanned, only: Option<&Filter>) -> Self {
         let stored = session_schema();
         let shown = stored.fields().iter().map(|field| {
             if ADDRESS_COLUMNS.contains(&field.name().as_str()) {
@@ -84,6 +87,7 @@ impl TextSessions {
         });
         Self {
             source: Source::Store(store, scanned),
+            only: only.map(Filter::expr),
             schema: Arc::new(Schema::new_with_metadata(shown.collect::<Vec<_>>(), stored.metadata().clone())),
         }
     }
@@ -155,7 +159,8 @@ impl TableProvider for TextSessions {
         'life3: 'async_trait,
     {
         Box::pin(async move {
-            let stored: Vec<Expr> = filters.iter().filter_map(stored_form).collect();
+            let asked = filters.iter().filter_map(stored_form);
+            let stored: Vec<Expr> = asked.chain(self.only.clone()).collect();
             let plan = scan_files(state, self.source.files(&stored)?, projection, &stored, limit)?;
             project(state, plan, &self.schema, projection)
         })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jobs::{AnomalyRecord, Level};
 use tracker::Perspective;
 
+use crate::query::filter::Filter;
 use crate::results::Buckets;
 use crate::results::rows::{BucketOutcome, StoredRecord};
 
@@ -36,6 +37,8 @@ pub struct AnomalyFilter {
     pub port: Option<u16>,
     /// Series of this client, or records that name it as an influencer.
     pub client: Option<IpAddr>,
+    /// What else must hold.
+    pub filter: Option<Filter>,
     /// Level. Without one, of several levels that say the same only the telling one is given.
     pub level: Option<Level>,
     /// Give every level, also those that only repeat another one.
@@ -57,6 +60,7 @@ impl AnomalyFilter {
             server: None,
             port: None,
             client: None,
+            filter: None,
             level: None,
             all_levels: false,
             order: Order::Score,
@@ -75,6 +79,7 @@ impl AnomalyFilter {
             && self.server.is_none_or(|ip| series.server == Some(ip))
             && self.port.is_none_or(|port| series.port == Some(port))
             && self.client.is_none_or(client)
+            && self.filter.as_ref().is_none_or(|filter| filter.matches(record))
             && match self.level {
                 Some(level) => series.level == level,
                 None => self.all_levels || stored.primary,

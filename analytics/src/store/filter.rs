@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use tracker::{Micros, Outcome, OutcomeClass, Perspective};
 
 use crate::query::address::in_network;
+use crate::query::filter::Filter;
 
 /// Which sessions are wanted: all conditions that are set hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct SessionFilter {
     pub observer: Option<String>,
     /// IANA protocol number.
     pub proto: Option<u8>,
+    /// What else must hold.
+    pub filter: Option<Filter>,
 }
 
 impl SessionFilter {
@@ -46,6 +49,7 @@ impl SessionFilter {
             server_port: None,
             observer: None,
             proto: None,
+            filter: None,
         }
     }
 
@@ -61,6 +65,7 @@ impl SessionFilter {
             equals("server_port", self.server_port.map(lit)),
             equals("observer", self.observer.as_deref().map(lit)),
             equals("proto", self.proto.map(lit)),
+            self.filter.as_ref().map(Filter::expr),
         ];
         let time = ident("end").gt_eq(time_literal(self.from)).and(ident("end").lt(time_literal(self.to)));
         conditions.into_iter().flatten().fold(time, Expr::and)

@@ -63,7 +63,12 @@ pub enum Command {
     /// Ask the store in SQL: tables `sessions` and `results`
     Query {
         /// The query, e.g. "SELECT outcome, count(*) FROM sessions GROUP BY outcome"
-        sql: String,
+        /// [default: the newest 100 sessions]
+        #[arg(required_unless_present = "filter")]
+        sql: Option<String>,
+        /// Only sessions that pass are in the table, e.g. "server 10.2.0.0/16 and not port 443"
+        #[arg(long, value_name = "FILTER")]
+        filter: Option<analytics::Filter>,
         /// Store and configuration
         #[command(flatten)]
         place: Place,
@@ -228,6 +233,9 @@ pub enum Results {
         /// Last moment [default: the newest result]
         #[arg(long, value_name = "TIME")]
         to: Option<String>,
+        /// Only records that pass, e.g. "server 10.2.0.0/16 and not port 443"; no buckets and influencers then
+        #[arg(long, value_name = "FILTER")]
+        filter: Option<analytics::Filter>,
         /// Store and configuration
         #[command(flatten)]
         place: Place,

@@ -53,10 +53,10 @@ fn run(command: &Command) -> Result<Exit, Failed> {
         Command::Sessions(args) => sessions::run(args),
         Command::Load { files, place } => load::run(files, place),
         Command::Detect { place, from, to, format } => detect::run(place, from.as_deref(), to.as_deref(), *format),
-        Command::Query { sql, place, format } => query::run(sql, place, *format),
+        Command::Query { sql, filter, place, format } => query::run(sql.as_deref(), filter.clone(), place, *format),
         Command::Jobs(command) => jobs::run(command),
-        Command::Results(Results::Export { schema, format, from, to, place }) => {
-            results::export(*schema, *format, from.as_deref(), to.as_deref(), place)
+        Command::Results(Results::Export { schema, format, from, to, filter, place }) => {
+            results::export(*schema, *format, (from.as_deref(), to.as_deref()), filter.clone(), place)
         }
         Command::Sinks(command) => sinks::run(command),
         Command::Alerts(command) => alerts::run(command),

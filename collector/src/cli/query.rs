@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use analytics::{QueryEngine, SessionStore};
+use analytics::{Filter, QueryEngine, SessionStore};
 use anyhow::Context as _;
 use arrow::array::RecordBatch;
 use arrow::csv::WriterBuilder;
@@ -16,12 +16,17 @@ use super::args::{Place, TableFormat};
 use super::exit::{Exit, Failed, OrExit};
 use super::{config, output, runtime};
 
-/// Runs the query and prints its rows.
-pub fn run(sql: &str, place: &Place, format: TableFormat) -> Result<Exit, Failed> {
+/// What is asked where only a filter is given.
+const NEWEST: &str = r#"SELECT * FROM sessions ORDER BY "end" DESC, session_id LIMIT 100"#;
+
+/// Runs the query over the sessions that pass, and prints its rows.
+pub fn run(sql: Option<&str>, filter: Option<Filter>, place: &Place, format: TableFormat) -> Result<Exit, Failed> {
+    let sql = sql.unwrap_or(NEWEST);
     let (_, dir) = config::of_place(place)?;
     let store = SessionStore::open_existing(&dir).or_exit(Exit::NoInput)?;
     let exit = runtime()?.block_on(async {
-        let (schema, mut rows) = QueryEngine::new(&store).sql(sql).await.context("failed to run the query")?;
+        let (schema, mut rows) =
+            QueryEngine::new(&store).only(filter).sql(sql).await.context("failed to run the query")?;
         if format == TableFormat::Table {
             let batches: Vec<RecordBatch> = rows.try_collect().await.context("failed to run the query")?;
             return output::print(&table(&schema, &batches)?);

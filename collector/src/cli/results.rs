@@ -4,19 +4,19 @@ use std::io::Write as _;
 
 use ::jobs::document::write;
 use ::jobs::{Document, Documents};
-use analytics::{AnomalyFilter, Order, ResultStore, SessionStore};
+use analytics::{AnomalyFilter, Filter, Order, ResultStore, SessionStore};
 use tracker::Micros;
 
 use super::args::{DocumentFormat, Place, SchemaName};
 use super::exit::{Exit, Failed, OrExit};
 use super::{config, jobs, output, time};
 
-/// Prints records, buckets and influencers as documents, by time.
+/// Prints records, buckets and influencers as documents, by time; with a filter, the records that pass.
 pub fn export(
     schema: SchemaName,
     format: DocumentFormat,
-    from: Option<&str>,
-    to: Option<&str>,
+    (from, to): (Option<&str>, Option<&str>),
+    filter: Option<Filter>,
     place: &Place,
 ) -> Result<Exit, Failed> {
     let (config, dir) = config::of_place(place)?;
@@ -26,7 +26,7 @@ pub fn export(
     };
     let (from, to) = (millis(from, i64::MIN)?, millis(to, i64::MAX)?);
     let documents = Documents::new(schema.into(), jobs::prefix(&config)?);
-    let all = documents_between(&ResultStore::open(&store), &documents, from, to)?;
+    let all = documents_between(&ResultStore::open(&store), &documents, (from, to), filter)?;
     let mut out = output::stdout();
     let mut lines: Box<dyn Iterator<Item = String>> = match format {
         DocumentFormat::Ndjson => Box::new(write::ndjson(all)),
@@ -40,12 +40,16 @@ pub fn export(
 fn documents_between(
     results: &ResultStore,
     documents: &Documents,
-    from: i64,
-    to: i64,
+    (from, to): (i64, i64),
+    filter: Option<Filter>,
 ) -> Result<Vec<Document>, Failed> {
-    let filter =
-        AnomalyFilter { order: Order::Time, limit: usize::MAX, all_levels: true, ..AnomalyFilter::between(from, to) };
+    let only_records = filter.is_some();
+    let between = AnomalyFilter::between(from, to);
+    let filter = AnomalyFilter { order: Order::Time, limit: usize::MAX, all_levels: true, filter, ..between };
     let records = results.anomalies(&filter)?;
+    if only_records {
+        return Ok(records.iter().map(|record| documents.record(record)).collect());
+    }
     let buckets = results.buckets(from, to, None)?;
     let influencers = results.influencers(from, to, None)?;
     let records = records.iter().map(|record| documents.record(record));

@@ -6,6 +6,7 @@ mod demo;
 mod detection;
 pub mod lock;
 pub mod metrics;
+pub mod reference;
 pub mod settings;
 mod sight;
 pub mod sink;
@@ -144,6 +145,7 @@ pub async fn serve(
         clock: Arc::new(clock::now),
         info: Info { version: env!("CARGO_PKG_VERSION").to_owned(), demo, listen, started: clock::now() },
         job_settings: JobSettings { prefix, time_zone: config.detection.time_zone },
+        reference: reference::reference(),
     };
     let (end, ended) = tokio::sync::watch::channel(false);
     let server = tokio::spawn(serve_http(http, state, ended));

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use analytics::{AnomalyFilter, Order};
+use analytics::{AnomalyFilter, Filter, Order};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -58,6 +58,10 @@ pub struct AnomalyQuery {
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     level: Option<LevelParam>,
+    /// What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`.
+    #[serde(default, deserialize_with = "text")]
+    #[param(value_type = Option<String>)]
+    filter: Option<Filter>,
     /// `score` (the default) or `time`.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
@@ -112,6 +116,7 @@ pub async fn anomalies(
         server: query.server,
         port: query.port,
         client: query.client,
+        filter: query.filter,
         level: query.level.map(|level| level.0),
         order,
         ..AnomalyFilter::between(range.from, range.to)

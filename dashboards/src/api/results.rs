@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::str::FromStr;
 
-use analytics::AnomalyFilter;
+use analytics::{AnomalyFilter, Filter};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -41,6 +41,10 @@ pub struct ResultQuery {
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     to: Option<When>,
+    /// Only records that pass, in the filter language; buckets and influencers are then left out.
+    #[serde(default, deserialize_with = "text")]
+    #[param(value_type = Option<String>)]
+    filter: Option<Filter>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -80,8 +84,12 @@ pub async fn results(
         _ => Form::Ndjson,
     });
     let (records, buckets, influencers) = ask(&app.source, move |source| {
-        let filter = AnomalyFilter { order: analytics::Order::Time, ..AnomalyFilter::between(range.from, range.to) };
-        let records = source.anomalies(&filter)?;
+        let all = AnomalyFilter { order: analytics::Order::Time, ..AnomalyFilter::between(range.from, range.to) };
+        if query.filter.is_some() {
+            let records = source.anomalies(&AnomalyFilter { filter: query.filter, ..all })?;
+            return Ok((records, Vec::new(), Vec::new()));
+        }
+        let records = source.anomalies(&all)?;
         Ok((records, source.buckets(range.from, range.to, None)?, source.influencers(range.from, range.to, None)?))
     })
     .await?;

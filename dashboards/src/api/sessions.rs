@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use analytics::SessionFilter;
+use analytics::{Filter, SessionFilter};
 use arrow::ipc::writer::StreamWriter;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -64,6 +64,10 @@ pub struct SessionQuery {
     /// IANA protocol number.
     #[serde(default, deserialize_with = "text")]
     proto: Option<u8>,
+    /// What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`.
+    #[serde(default, deserialize_with = "text")]
+    #[param(value_type = Option<String>)]
+    filter: Option<Filter>,
     /// Items on a page, 1000 at most (10000 in other forms than JSON); 100 when absent.
     #[serde(default, deserialize_with = "text")]
     limit: Option<usize>,
@@ -116,6 +120,7 @@ pub async fn sessions(
         server_port: query.port,
         observer: query.exporter,
         proto: query.proto,
+        filter: query.filter,
     };
     let page = app.source.sessions(&filter, query.cursor.as_deref(), most).await?;
     if format == Format::Arrow {

@@ -1,6 +1,6 @@
 //! `/swimlane`.
 
-use analytics::AnomalyFilter;
+use analytics::{AnomalyFilter, Filter};
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
@@ -39,6 +39,10 @@ pub struct SwimlaneQuery {
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     perspective: Option<Perspective>,
+    /// What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`.
+    #[serde(default, deserialize_with = "text")]
+    #[param(value_type = Option<String>)]
+    filter: Option<Filter>,
     /// About so many cells, 1000 at most; 96 when absent.
     #[serde(default, deserialize_with = "text")]
     cells: Option<usize>,
@@ -63,7 +67,11 @@ pub async fn swimlane(State(app): App, Params(query): Params<SwimlaneQuery>) -> 
     let most = limit(query.limit, USUAL_LANES, MOST_LANES)?;
     let lanes = ask(&app.source, move |source| {
         let mut lanes = Lanes::new(by, range, cells);
-        if matches!(by, By::Overall | By::Perspective) {
+        if query.filter.is_some() {
+            let filter =
+                AnomalyFilter { perspective, filter: query.filter, ..AnomalyFilter::between(range.from, range.to) };
+            lanes.matching(&source.anomalies(&filter)?);
+        } else if matches!(by, By::Overall | By::Perspective) {
             lanes.buckets(&source.buckets(range.from, range.to, perspective)?);
         } else {
             let filter =

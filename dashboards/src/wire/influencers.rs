@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use jobs::InfluencerResult;
+use jobs::{AnomalyRecord, InfluencerResult};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -40,12 +40,21 @@ pub struct InfluencerValue {
 
 /// Sums influencers up.
 pub fn influencers(results: &[InfluencerResult]) -> Influencers {
+    sum(results.iter().map(|result| (result.field.as_str(), result.value.as_str(), result.influencer_score.value())))
+}
+
+/// Sums up the influencers of these anomalies.
+pub fn of_records(records: &[AnomalyRecord]) -> Influencers {
+    let parts = records.iter().flat_map(|record| &record.influencers);
+    sum(parts.map(|part| (part.field.as_str(), part.value.as_str(), part.score.value())))
+}
+
+/// Field, value and score, each.
+fn sum<'a>(parts: impl Iterator<Item = (&'a str, &'a str, f64)>) -> Influencers {
     let mut fields: HashMap<&str, HashMap<&str, InfluencerValue>> = HashMap::new();
-    for result in results.iter().filter(|result| result.influencer_score.value() > 0.0) {
-        let score = result.influencer_score.value();
-        let values = fields.entry(&result.field).or_default();
-        let entry = values.entry(&result.value).or_insert_with(|| InfluencerValue {
-            value: result.value.clone(),
+    for (field, value, score) in parts.filter(|(_, _, score)| *score > 0.0) {
+        let entry = fields.entry(field).or_default().entry(value).or_insert_with(|| InfluencerValue {
+            value: value.to_owned(),
             max_score: 0.0,
             sum_score: 0.0,
             count: 0,

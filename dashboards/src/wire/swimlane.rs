@@ -157,6 +157,25 @@ impl Lanes {
         }
     }
 
+    /// Adds records that a filter chose, for lanes of any kind: the lanes of their series and of whom they are due to.
+    pub fn matching(&mut self, records: &[AnomalyRecord]) {
+        self.records(records);
+        for record in records {
+            match self.by {
+                By::Overall => self.add("overall", record.timestamp, record.record_score.value()),
+                By::Perspective => {
+                    self.add(record.series.perspective.as_str(), record.timestamp, record.record_score.value());
+                }
+                By::Server | By::Client | By::Port => {
+                    let field = self.by.influencer_field();
+                    for part in record.influencers.iter().filter(|part| Some(part.field.as_str()) == field) {
+                        self.add(&part.value, record.timestamp, part.score.value());
+                    }
+                }
+            }
+        }
+    }
+
     /// Adds influencers, for lanes by server, client or port.
     pub fn influencers(&mut self, results: &[InfluencerResult]) {
         let Some(field) = self.by.influencer_field() else { return };

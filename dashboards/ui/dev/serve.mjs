@@ -4,9 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { flows } from './fixtures/flows.mjs';
 import { anomalies, buckets, bucketsOf, influencers, SERVICES, SPAN, swimlane } from './fixtures/series.mjs';
 import { sessions } from './fixtures/sessions.mjs';
-import { exporters, jobFile, jobs } from './fixtures/status.mjs';
+import { exporters, jobFile, jobs, reference } from './fixtures/status.mjs';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
@@ -18,6 +19,14 @@ function bound(text, now, fallback) {
   if (relative)
     return now - Number(relative[1] ?? 0) * { s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 }[relative[2] ?? 's'];
   return /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+}
+
+/** The server's own reading is richer; this one knows one mistake. */
+function filterCheck(text) {
+  const column = text.indexOf('refusd') + 1;
+  if (column === 0) return { filter: text.trim(), error: null };
+  const message = '"refusd" is no outcome: did you mean refused?';
+  return { filter: null, error: { column, length: 6, message } };
 }
 
 function summary(all, sessionsSeen, mode, now) {
@@ -132,6 +141,14 @@ function answer(path, query, mode, now) {
       return { items: mode === 'empty' ? [] : buckets(from, to, perspective, now) };
     case 'sessions':
       return none && mode !== 'quiet' ? { items: [], next_cursor: null } : sessions(query, from, to);
+    case 'flows':
+      return flows(query);
+    case 'filter':
+      return filterCheck(query.get('text') ?? '');
+    case 'reference':
+      return reference;
+    case 'openapi.json':
+      return { paths: { '/api/v1/summary': { get: { summary: 'The state of things.', parameters: [] } } } };
     case 'exporters':
       return exporters(now, mode === 'empty');
     case 'jobs':

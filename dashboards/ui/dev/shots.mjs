@@ -29,6 +29,7 @@ const PAGES = [
   ],
   ['sessions', 'sessions'],
   ['sessions-none', 'sessions?server=10.9.9.9'],
+  ['sessions-flows', 'sessions?view=flows'],
   ['jobs', 'jobs'],
   ['jobs-preview', 'jobs?preview=ecs-edge'],
   ['exporters', 'exporters'],

@@ -43,6 +43,7 @@ async fn an_empty_store_is_served() {
         clock: Arc::new(|| NOW * 1000),
         info: Info { version: "0".to_owned(), demo: true, listen: Vec::new(), started: 0 },
         job_settings: JobSettings::default(),
+        reference: crate::Reference::default(),
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -52,8 +53,16 @@ async fn an_empty_store_is_served() {
             let mut response = ureq::get(format!("http://{address}{path}")).call().unwrap();
             response.body_mut().read_json::<serde_json::Value>().unwrap()
         };
-        ["summary", "anomalies", "buckets", "sessions", "swimlane?by=server", "series?perspective=edge"]
-            .map(|path| get(&format!("/api/v1/{path}")))
+        [
+            "summary",
+            "anomalies",
+            "buckets",
+            "sessions",
+            "swimlane?by=server",
+            "series?perspective=edge",
+            "flows?filter=not%20tcp",
+        ]
+        .map(|path| get(&format!("/api/v1/{path}")))
     })
     .await
     .unwrap();
@@ -61,5 +70,6 @@ async fn an_empty_store_is_served() {
     assert_eq!(answers[1]["total"], 0);
     assert_eq!(answers[3]["items"], serde_json::json!([]));
     assert_eq!(answers[5]["points"], serde_json::json!([]));
+    assert_eq!(answers[6]["sessions"], 0);
     server.abort();
 }

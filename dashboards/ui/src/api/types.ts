@@ -29,6 +29,11 @@ export type Exporter = Schemas['Exporter'];
 export type Exporters = Schemas['ExporterList'];
 export type Job = Schemas['Job'];
 export type Version = Schemas['Version'];
+export type FilterCheck = Schemas['FilterCheck'];
+export type FilterMistake = Schemas['FilterMistake'];
+export type FlowGraph = Schemas['FlowGraph'];
+export type FlowNode = Schemas['FlowNode'];
+export type Reference = Schemas['Reference'];
 
 /** A page of any list that goes by cursor. */
 export interface Page<T> {

@@ -29,6 +29,13 @@ export function troubles(e: Exporter, now: number): string[] {
     const share = e.sequence_lost / Math.max(1, e.records + e.sequence_lost);
     if (share >= 0.000_1) found.push(`${integer(e.sequence_lost)} records were lost on the way (${percent(share)}).`);
   }
+  if (e.template_collisions > 0) {
+    const times = e.template_collisions === 1 ? 'once' : `${integer(e.template_collisions)} times`;
+    found.push(`A template changed its shape ${times}: two devices may share one address and domain.`);
+  }
+  if (e.unknown_template_records > 0 && e.templates === 0) {
+    found.push('Records come before their template: shorten the template refresh on the device.');
+  }
   const dropped = e.drops.reduce((sum, { count }) => sum + count, 0);
   if (dropped > 0) found.push(`${integer(dropped)} dropped here: see the reasons under Drops.`);
   if (e.clock_skew_ms !== null && Math.abs(e.clock_skew_ms) >= SKEW_MS) {

@@ -1,32 +1,28 @@
-// Tests of the filter grammar.
+// Tests of filters as text.
 import { describe, expect, it } from 'vitest';
-import { filterText, isAddress, isPort, parseFilter } from './filter';
+import { both, filterOf, filterParams, isAddress, isPort } from './filter';
 
-describe('parseFilter', () => {
-  it.each([
-    ['10.2.0.7', { server: '10.2.0.7' }],
-    ['10.2.0.7:443', { server: '10.2.0.7', port: '443' }],
-    ['[2001:db8::1]:443', { server: '2001:db8::1', port: '443' }],
-    ['2001:db8::1', { server: '2001:db8::1' }],
-    [':22', { port: '22' }],
-    ['22', { port: '22' }],
-    ['client:10.1.0.9 :53', { client: '10.1.0.9', port: '53' }],
-    ['client 10.1.0.9', { client: '10.1.0.9' }],
-    ['server=10.2.0.0/16, port: 80', { server: '10.2.0.0/16', port: '80' }],
-    ['server:10.2.0.7:443', { server: '10.2.0.7', port: '443' }],
-    ['', {}],
-  ])('reads %j', (text, filter) => {
-    expect(parseFilter(text)).toEqual({ filter });
+describe('filters of the address', () => {
+  it('are one text', () => {
+    expect(filterOf({})).toBe('');
+    expect(filterOf({ server: '10.2.0.7', port: '443' })).toBe('server 10.2.0.7 and port 443');
+    expect(filterOf({ client: '10.1.0.9', filter: 'port 1 or port 2' })).toBe('client 10.1.0.9 and (port 1 or port 2)');
   });
 
-  it.each(['host.example', '10.2.0.300', ':70000', 'client:https'])('names what it does not understand: %j', (text) => {
-    expect(parseFilter(text).unknown).toBe(text);
+  it('keep lone fields apart', () => {
+    const none = { filter: null, server: null, port: null, client: null };
+    expect(filterParams('')).toEqual(none);
+    expect(filterParams('server 10.2.0.7 and port 443')).toEqual({ ...none, server: '10.2.0.7', port: '443' });
+    expect(filterParams('port 1 and port 2')).toEqual({ ...none, filter: 'port 1 and port 2' });
+    expect(filterParams('server 10.2.0.0/16')).toEqual({ ...none, filter: 'server 10.2.0.0/16' });
+    expect(filterParams('port 443,80')).toEqual({ ...none, filter: 'port 443,80' });
+    expect(filterParams('not port 443')).toEqual({ ...none, filter: 'not port 443' });
   });
 
-  it('writes what it reads', () => {
-    for (const text of ['10.2.0.7:443', '[2001:db8::1]:443 client:10.1.0.9', ':22', '10.2.0.7']) {
-      expect(filterText(parseFilter(text).filter)).toBe(text);
-    }
+  it('are joined with brackets where they need them', () => {
+    expect(both('', 'tcp')).toBe('tcp');
+    expect(both('port 1 or port 2', 'not (a or b)')).toBe('(port 1 or port 2) and (not (a or b))');
+    expect(both('exporter or1', 'tcp')).toBe('exporter or1 and tcp');
   });
 });
 

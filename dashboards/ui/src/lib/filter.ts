@@ -1,12 +1,8 @@
-// The filter box: what a person types ("10.2.0.7:443", "client 10.1.0.9", ":22") as fields of a query, and back.
+// Filters as text: what the address holds as one filter of the server's language, and addresses and ports in it.
+import type { Params } from './url';
 
-export interface Filter {
-  server?: string;
-  port?: string;
-  client?: string;
-}
-
-export const FILTER_FIELDS = ['server', 'port', 'client'] as const;
+/** Parameters of the address that narrow what is shown, beside range and perspective. */
+export const FILTER_FIELDS = ['filter', 'server', 'port', 'client'] as const;
 
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}(\/\d{1,2})?$/;
 const IPV6 = /^[0-9a-f:]*:[0-9a-f:.]*(\/\d{1,3})?$/i;
@@ -26,59 +22,29 @@ export function isPort(text: string): boolean {
   return /^\d{1,5}$/.test(text) && Number(text) <= 65535;
 }
 
-/** Fields named by the text, or the word that was not understood. */
-export function parseFilter(text: string): { filter: Filter; unknown?: string } {
-  const filter: Filter = {};
-  const words = text
-    .replace(/\b(server|port|client)\s*[:=]?\s+/gi, '$1:')
-    .trim()
-    .split(/[\s,]+/)
-    .filter(Boolean);
-  for (const word of words) {
-    if (!parseWord(word, filter)) return { filter, unknown: word };
-  }
-  return { filter };
+/** Both filters. Text with an "or" in it gets brackets. */
+export function both(a: string, b: string): string {
+  if (!a || !b) return a || b;
+  const inside = (text: string) => (/(\s|\))or(\s|\()|\|\|/i.test(text) ? `(${text})` : text);
+  return `${inside(a)} and ${inside(b)}`;
 }
 
-function parseWord(word: string, filter: Filter): boolean {
-  const named = /^(server|port|client)[:=](.+)$/i.exec(word);
-  if (named) {
-    const field = named[1]?.toLowerCase() as keyof Filter;
-    const value = named[2] ?? '';
-    if (field === 'port' ? !isPort(value) : !isAddress(value))
-      return field === 'server' && parseEndpoint(value, filter);
-    filter[field] = value;
-    return true;
-  }
-  return parseEndpoint(word, filter);
+/** All that the address narrows by, as one filter. */
+export function filterOf(params: Params): string {
+  const fields = (['server', 'port', 'client'] as const).flatMap((field) =>
+    params[field] ? [`${field} ${params[field]}`] : [],
+  );
+  return [...fields, params.filter ?? ''].reduce(both, '');
 }
 
-/** "10.2.0.7", "10.2.0.7:443", "[2001:db8::1]:443", ":443" or "443". */
-function parseEndpoint(word: string, filter: Filter): boolean {
-  if (isAddress(word)) {
-    filter.server = word;
-    return true;
-  }
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(word);
-  const address = match?.[1] ?? match?.[2] ?? '';
-  const port = match?.[3] ?? '';
-  if (isPort(word)) {
-    filter.port = word;
-    return true;
-  }
-  if (!match || !isPort(port) || (address !== '' && !isAddress(address))) return false;
-  if (address !== '') filter.server = address;
-  filter.port = port;
-  return true;
-}
-
-export function filterText(filter: Filter): string {
-  const words: string[] = [];
-  if (filter.server && filter.port) words.push(endpoint(filter.server, filter.port));
-  else if (filter.server) words.push(filter.server);
-  else if (filter.port) words.push(`:${filter.port}`);
-  if (filter.client) words.push(`client:${filter.client}`);
-  return words.join(' ');
+/** The filter as the address holds it: a lone server, port or client as such, so that lanes and lists show it chosen. */
+export function filterParams(text: string): Record<(typeof FILTER_FIELDS)[number], string | null> {
+  const none = { filter: null, server: null, port: null, client: null };
+  const parts = text.split(' and ').map((part) => /^(server|port|client) ([0-9a-f.:]+)$/.exec(part.trim()));
+  const names = parts.map((part) => part?.[1]);
+  if (text && parts.every(Boolean) && new Set(names).size === names.length)
+    return { ...none, ...Object.fromEntries(parts.map((part) => [part?.[1], part?.[2]])) };
+  return { ...none, filter: text || null };
 }
 
 /** Address and port as one word; IPv6 in brackets. */

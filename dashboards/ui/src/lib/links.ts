@@ -41,6 +41,13 @@ export function sessionsQuery(key: SeriesKey, bucket: number, spanSeconds: numbe
   );
 }
 
+/** The filter that leaves the sessions of a series. */
+export function seriesFilter(key: SeriesKey): string {
+  return (['server', 'port', 'client'] as const)
+    .flatMap((field) => (key[field] === null ? [] : [`${field} ${key[field]}`]))
+    .join(' and ');
+}
+
 /** Query of a series. */
 export function seriesQuery(key: SeriesKey): Params {
   return patchParams(

@@ -68,6 +68,18 @@ interface GigabitEthernet0/0
  ip flow monitor HALFOPEN-MONITOR input`,
     },
     {
+      name: 'Cisco ASA',
+      notes:
+        'NetFlow secure event logging: the ASA tells of sessions it created, tore down and denied. Denials by policy count as blocked. Put your interface in place of inside.',
+      text: `flow-export destination inside ${host} ${port}
+flow-export template timeout-rate 1
+flow-export active refresh-interval 1
+policy-map global_policy
+ class class-default
+  flow-export event-type all destination ${host}
+service-policy global_policy global`,
+    },
+    {
       name: 'Juniper',
       notes:
         'Inline monitoring on MX. Put your router’s own address in place of 192.0.2.1, and name the interfaces you have.',
@@ -88,6 +100,38 @@ set interfaces ge-0/0/0 unit 0 family inet sampling output`,
       notes: 'RouterOS 7. IPFIX carries the TCP flags by default.',
       text: `/ip traffic-flow set enabled=yes interfaces=all active-flow-timeout=1m inactive-flow-timeout=15s
 /ip traffic-flow target add dst-address=${host} port=${port} version=ipfix`,
+    },
+    {
+      name: 'Fortinet',
+      notes:
+        'FortiOS 7.2 and later; before, collector-ip and collector-port stand directly under netflow. Repeat the sampler on every interface.',
+      text: `config system netflow
+    set active-flow-timeout 60
+    set inactive-flow-timeout 15
+    set template-tx-timeout 60
+    config collectors
+        edit 1
+            set collector-ip ${host}
+            set collector-port ${port}
+        next
+    end
+end
+config system interface
+    edit port1
+        set netflow-sampler both
+    next
+end`,
+    },
+    {
+      name: 'Palo Alto',
+      notes:
+        'PAN-OS sends NetFlow v9, one record for each direction, unsampled. In the web interface, as follows; then commit.',
+      text: `Device > Server Profiles > NetFlow > Add
+  Name:                  halfopen
+  Template Refresh Rate: 1 minute, 20 packets
+  Active Timeout:        1 minute
+  Servers > Add:         ${host}, port ${port}
+Network > Interfaces > (each interface) > NetFlow Profile: halfopen`,
     },
     {
       name: 'Linux',
