@@ -78,7 +78,7 @@ need-node:
 	@node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' || { echo "Node.js is $$(node --version): version 20 or later is needed" >&2; exit 1; }
 
 # The tests drive real programs. Each with Debian's name of the package that has it.
-PROGRAMS := softflowd:softflowd nfreplay:nfdump tshark:tshark tcpreplay:tcpreplay chromium:chromium ip:iproute2
+PROGRAMS := softflowd:softflowd nfreplay:nfdump tshark:tshark tcpreplay:tcpreplay chromium:chromium ip:iproute2 fprobe:fprobe pmacctd:pmacct
 
 need-programs:
 	@missing=; for pair in $(PROGRAMS); do \

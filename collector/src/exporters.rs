@@ -151,3 +151,55 @@ pub fn join(decoded: Vec<(ExporterKey, ExporterStats)>, qualities: &[ExporterQua
     joined.sort_by_key(|(key, stats)| (*key, stats.domain));
     joined.into_iter().map(|(_, stats)| stats).collect()
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Statistics of an exporter that has sent nothing.
+    pub(crate) fn stats(address: &str) -> ExporterStats {
+        ExporterStats {
+            address: address.to_owned(),
+            domain: 0,
+            protocols: vec!["ipfix"],
+            first_seen: 0,
+            last_seen: 0,
+            packets: 0,
+            records: 0,
+            records_per_second: 0.0,
+            bytes: 0,
+            templates: 0,
+            template_collisions: 0,
+            waiting_sets: 0,
+            unknown_template_records: 0,
+            sequence_lost: 0,
+            restarts: 0,
+            drops: Vec::new(),
+            clock_skew_ms: None,
+            capability: "learning",
+            coverage: None,
+            sampling: None,
+        }
+    }
+
+    #[test]
+    fn what_came_over_several_transports_is_one_exporter() {
+        let key = |address: &str| ExporterKey::of(format!("{address}:0").parse().unwrap(), false);
+        let one = ExporterStats { records: 3, drops: vec![("a", 1)], last_seen: 5, ..stats("192.0.2.1") };
+        let other = ExporterStats {
+            records: 4,
+            drops: vec![("b", 1), ("a", 2)],
+            protocols: vec!["netflow9"],
+            clock_skew_ms: Some(7),
+            last_seen: 9,
+            ..stats("192.0.2.1")
+        };
+        let third = stats("192.0.2.2");
+        let given = vec![(key("192.0.2.2"), third), (key("192.0.2.1"), one), (key("192.0.2.1"), other)];
+        let joined = join(given, &[]);
+        assert_eq!(joined.len(), 2);
+        let first = &joined[0];
+        assert_eq!((first.records, first.last_seen, first.clock_skew_ms), (7, 9, Some(7)));
+        assert_eq!((&first.protocols[..], &first.drops[..]), (&["ipfix", "netflow9"][..], &[("a", 3), ("b", 1)][..]));
+    }
+}

@@ -131,6 +131,7 @@ impl ExporterSource for Exporters {
     fn exporters(&self) -> Vec<ExporterStatus> {
         vec![ExporterStatus {
             address: "192.0.2.1".to_owned(),
+            name: None,
             domain: 7,
             protocols: vec!["ipfix".to_owned()],
             first_seen: BUCKET,

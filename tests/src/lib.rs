@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod bulk;
 pub mod corpus;
+pub mod export;
 pub mod http;
 pub mod java;
 pub mod program;

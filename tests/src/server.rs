@@ -1,5 +1,6 @@
 //! A running `halfopen serve` on ports of its own.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::halfopen;
+use crate::program::{binary, halfopen, real};
 
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -32,7 +33,23 @@ impl Server {
     /// # Panics
     /// It does not come up.
     pub fn start(store: &Path, args: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut command = halfopen(["serve", "--http", "127.0.0.1:0", "--netflow", "127.0.0.1:0"]);
+        Self::start_by(&[], store, args, environment)
+    }
+
+    /// Like [`start`](Self::start), by a command that runs another one, such as `ip netns exec NAME`.
+    ///
+    /// # Panics
+    /// It does not come up.
+    pub fn start_by(launcher: &[&str], store: &Path, args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let arguments = ["serve", "--http", "127.0.0.1:0", "--netflow", "127.0.0.1:0"];
+        let mut command = match launcher {
+            [] => halfopen(arguments),
+            [program, rest @ ..] => {
+                let mut command = real(program);
+                command.args(rest).arg(binary()).args(arguments);
+                command
+            }
+        };
         command.arg("--store").arg(store).args(args).envs(environment.iter().copied());
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
         let mut child = command.spawn().expect("halfopen starts");
@@ -70,7 +87,11 @@ impl Server {
         panic!("no {text:?} in:\n{}", self.seen.join("\n"));
     }
 
-    fn address(&mut self, text: &str) -> SocketAddr {
+    /// The address in a log line with this text.
+    ///
+    /// # Panics
+    /// The line does not come, or has no address.
+    pub fn address(&mut self, text: &str) -> SocketAddr {
         let line = self.wait_line(text);
         let value = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
         value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no address in {line:?}"))
@@ -94,6 +115,45 @@ impl Server {
     pub fn json(&self, path: &str) -> Value {
         let mut response = ureq::get(self.url(path)).call().unwrap_or_else(|error| panic!("{path}: {error}"));
         response.body_mut().read_json().unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Every metric now, by name and labels as they are written.
+    ///
+    /// # Panics
+    /// There are no metrics.
+    pub fn metrics(&self) -> BTreeMap<String, u64> {
+        let mut response = ureq::get(self.url("/metrics")).call().expect("there are metrics");
+        let text = response.body_mut().read_to_string().expect("metrics are text");
+        let value = |line: &str| {
+            let (name, value) = line.rsplit_once(' ')?;
+            Some((name.to_owned(), value.parse::<f64>().ok()? as u64))
+        };
+        text.lines().filter(|line| !line.starts_with('#')).filter_map(value).collect()
+    }
+
+    /// One metric now; 0 where it is not there.
+    ///
+    /// # Panics
+    /// There are no metrics.
+    pub fn metric(&self, name: &str) -> u64 {
+        self.metrics().get(name).copied().unwrap_or(0)
+    }
+
+    /// Waits until a metric has this value.
+    ///
+    /// # Panics
+    /// It never has.
+    pub fn wait_metric(&mut self, name: &str, value: u64) {
+        let end = Instant::now() + PATIENCE;
+        while self.metric(name) != value {
+            assert!(Instant::now() < end, "{name} is {}, not {value}\n{}", self.metric(name), self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks until the answer satisfies the condition.

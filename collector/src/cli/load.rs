@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use analytics::SessionStore;
 
@@ -21,7 +22,9 @@ pub fn run(files: &[PathBuf], place: &Place) -> Result<Exit, Failed> {
     let (config, dir) = config::of_place(place)?;
     let store = SessionStore::open(&dir).or_exit(Exit::CannotCreate)?;
     let _lock = StoreLock::take(&dir).or_exit(Exit::CannotCreate)?;
-    let mut loader = Loader::new(settings::load(&config), StoreSink::new(&store, FLOW, settings::load_writer(&config)));
+    let enricher = settings::enricher(&config, Arc::default()).or_exit(Exit::Config)?;
+    let sink = StoreSink::new(&store, FLOW, settings::load_writer(&config)).enriched(&Arc::new(enricher));
+    let mut loader = Loader::new(settings::load(&config), sink);
     let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let bar = progress::bar(files.iter().map(size).sum(), "loading", true);
     let mut exit = Exit::Ok;

@@ -7,6 +7,7 @@ mod layers;
 pub mod secret;
 pub mod section;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub use delivery::{Alert, Delivery, Sink};
 pub use layers::{ConfigError, load};
 use section::{Section, Span, section};
+
+use crate::enrich::GivenNames;
 
 section! {
     /// Where sessions and results are kept.
@@ -106,6 +109,23 @@ section! {
 }
 
 section! {
+    /// What is known of addresses, exporters and interfaces beyond their numbers.
+    Enrich = "enrich" {
+        /// Databases in MaxMind's format (GeoLite2, GeoIP2 and others): City, Country, ASN, ISP. They are read again when
+        /// they are replaced.
+        databases: Vec<PathBuf> = Vec::new(),
+        /// Whether to ask the system's resolver for the names of clients and servers. Sessions do not wait for answers:
+        /// the first of an address has no name.
+        reverse_dns: bool = false,
+        /// Names of exporters, by address: `{ "192.0.2.1" = "core" }`.
+        exporters: BTreeMap<String, String> = BTreeMap::new(),
+        /// Names of interfaces, by exporter and index: `{ "192.0.2.1#3" = "uplink" }`. They go before those that exporters
+        /// tell in their options data.
+        interfaces: BTreeMap<String, String> = BTreeMap::new(),
+    }
+}
+
+section! {
     /// The search for unusual volumes of failed sessions.
     Detection = "detection" {
         /// Whether it runs while the product serves.
@@ -151,6 +171,8 @@ pub struct Config {
     pub track: Track,
     /// What is inside and what is outside.
     pub network: Network,
+    /// What is known beyond numbers.
+    pub enrich: Enrich,
     /// The search for unusual volumes.
     pub detection: Detection,
     /// Job definitions and result documents.
@@ -174,6 +196,7 @@ pub const REFERENCE: &[Section] = &[
     Netflow::REFERENCE,
     Track::REFERENCE,
     Network::REFERENCE,
+    Enrich::REFERENCE,
     Detection::REFERENCE,
     Jobs::REFERENCE,
     Log::REFERENCE,
@@ -251,6 +274,9 @@ impl Config {
         let tls = !netflow.tls_listen.is_empty();
         if tls && (netflow.tls_cert.as_os_str().is_empty() || netflow.tls_key.as_os_str().is_empty()) {
             return wrong("netflow.tls_listen", "TLS needs netflow.tls_cert and netflow.tls_key");
+        }
+        if let Err(why) = GivenNames::new(&self.enrich.exporters, &self.enrich.interfaces) {
+            return wrong("enrich.exporters", &why);
         }
         let prefix = &self.jobs.prefix;
         let id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();

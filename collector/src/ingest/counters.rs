@@ -39,6 +39,11 @@ impl IngestCounters {
         drops
     }
 
+    /// Datagrams and messages that came to this machine and in which nothing was read.
+    pub fn datagrams_dropped(&self) -> u64 {
+        self.kernel_dropped + self.unseen() + self.decoder.datagram_drops.total()
+    }
+
     /// Datagrams and messages that were received and never decoded.
     fn unseen(&self) -> u64 {
         [DropReason::QueueFull, DropReason::NotAllowed, DropReason::RateLimited]
@@ -53,6 +58,11 @@ impl IngestCounters {
         let drops = &self.decoder.drops;
         let equations = [
             ("received = dropped + decoded", self.received, self.unseen() + self.decoder.datagrams),
+            (
+                "datagrams = used + dropped",
+                self.decoder.datagrams,
+                self.decoder.datagrams_used + self.decoder.datagram_drops.total(),
+            ),
             (
                 "data sets = decoded + waiting + dropped",
                 sources.data_sets,

@@ -96,8 +96,8 @@ impl Journal {
     /// # Errors
     /// They cannot be encoded.
     pub fn append(&mut self, arrived: Micros, flows: &[FlowRecord]) -> io::Result<()> {
-        let block = Block { arrived, flows: flows.to_vec() };
-        let encoded = postcard::to_stdvec(&block).map_err(io::Error::other)?;
+        // The form of a `Block`, without a copy of its records.
+        let encoded = postcard::to_stdvec(&(arrived, flows)).map_err(io::Error::other)?;
         let length = u32::try_from(encoded.len()).map_err(io::Error::other)?;
         self.buffer.extend(length.to_be_bytes());
         self.buffer.extend(encoded);

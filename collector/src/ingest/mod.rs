@@ -112,7 +112,7 @@ impl IngestSettings {
         Self {
             listen,
             workers: std::thread::available_parallelism().map_or(1, |n| n.get().clamp(1, 8)),
-            queue: 16_384,
+            queue: 65_536,
             receive_buffer: 32 << 20,
             decoder: DecoderSettings::default(),
             stitch: StitchSettings::default(),

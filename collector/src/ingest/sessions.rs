@@ -12,7 +12,7 @@ use crate::netflow::{Decoder, DecoderSettings, DecoderTotals, ExporterKey, FlowR
 use crate::receive::Datagram;
 
 /// Sessions that share the bounds on memory of one decoder.
-const SHARE: usize = 64;
+const SHARE: usize = 256;
 
 /// The open sessions, and the sums of those that are over.
 #[derive(Debug)]

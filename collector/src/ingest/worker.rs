@@ -20,6 +20,8 @@ use crate::receive::{Arrival, Queue};
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Views are renewed this often, and what is to be kept is handed over.
 const PUBLISH: Micros = 250_000;
+/// What has waited too long is given up this often.
+const TICK: Micros = 2_000_000;
 /// What takes its time is done so rarely that it takes at most this part of all time.
 const PART: i64 = 50;
 /// State is handed over this often even when nothing but times have changed.
@@ -52,6 +54,7 @@ pub(super) struct Worker {
     decoder: Decoder,
     sessions: Sessions,
     published: Micros,
+    ticked: Micros,
     /// Not before this time are statistics of exporters made again.
     stats_at: Micros,
     /// Changes of the state that was handed over, when, and when it may be again.
@@ -66,7 +69,7 @@ impl Worker {
         let sessions = Sessions::new(&settings);
         let mut decoder = Decoder::new(settings);
         decoder.restore(known);
-        Self { links, decoder, sessions, published: 0, stats_at: 0, kept: (0, 0, 0), named: u64::MAX }
+        Self { links, decoder, sessions, published: 0, ticked: 0, stats_at: 0, kept: (0, 0, 0), named: u64::MAX }
     }
 
     /// Works until the queue is closed and empty.
@@ -87,8 +90,11 @@ impl Worker {
             let now = (self.links.clock)();
             if now - self.published >= PUBLISH {
                 self.published = now;
-                self.decoder.tick(now);
-                self.sessions.tick(now);
+                if now - self.ticked >= TICK {
+                    self.ticked = now;
+                    self.decoder.tick(now);
+                    self.sessions.tick(now);
+                }
                 self.publish(now);
             }
         }

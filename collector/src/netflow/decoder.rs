@@ -39,7 +39,8 @@ pub struct Decoder {
     template_fields: usize,
     /// Samplers and names of all sources.
     names: usize,
-    /// Drops that no source answers for.
+    /// Drops that no source answers for: of whole datagrams, and of what follows a message in one.
+    datagram_drops: Drops,
     drops: Drops,
     /// Counts of sources that were forgotten.
     forgotten: SourceCounters,
@@ -63,7 +64,9 @@ pub struct DecoderTotals {
     pub sources: SourceCounters,
     /// Data sets that wait for their template now.
     pub waiting_sets: u64,
-    /// Drops, those without a source included.
+    /// Datagrams in which no message could be read, by reason.
+    pub datagram_drops: Drops,
+    /// All drops, those of whole datagrams included.
     pub drops: Drops,
 }
 
@@ -74,6 +77,7 @@ impl DecoderTotals {
         self.datagrams_used += other.datagrams_used;
         self.sources.merge(&other.sources);
         self.waiting_sets += other.waiting_sets;
+        self.datagram_drops.merge(&other.datagram_drops);
         self.drops.merge(&other.drops);
     }
 }
@@ -91,6 +95,7 @@ impl Decoder {
             waiting_bytes: 0,
             template_fields: 0,
             names: 0,
+            datagram_drops: Drops::default(),
             drops: Drops::default(),
             forgotten: SourceCounters::default(),
             forgotten_changes: 0,
@@ -190,6 +195,7 @@ impl Decoder {
             datagrams: self.datagrams,
             datagrams_used: self.datagrams_used,
             sources: self.forgotten,
+            datagram_drops: self.datagram_drops,
             drops: self.drops,
             waiting_sets: 0,
         };
@@ -199,6 +205,7 @@ impl Decoder {
         }
         let drops = totals.sources.drops;
         totals.drops.merge(&drops);
+        totals.drops.merge(&self.datagram_drops);
         totals
     }
 
@@ -218,29 +225,32 @@ impl Decoder {
         let exporter = ExporterKey::of(source, by_port);
         let mut rest = payload;
         let mut latest = None;
+        let mut dropped = payload.is_empty().then_some(DropReason::HeaderTruncated);
         while !rest.is_empty() {
             let mut header = match header(rest) {
                 Ok(header) => header,
                 Err(_) if latest.is_some() && is_padding(rest) => break,
                 Err(reason) => {
-                    self.drops.add(reason, 1);
+                    dropped = Some(reason);
                     break;
                 }
             };
             let skew = (received > 0).then(|| header.exported - received);
             header.exported = plausible_export(header.exported, received);
-            let Some(consumed) = self.message(exporter, received, &header, rest, latest.is_none(), out) else { break };
+            let Some(consumed) = self.message(exporter, received, &header, rest, latest.is_none(), out) else {
+                dropped = Some(DropReason::TooManyExporters);
+                break;
+            };
             if let (Some(_), Some(source)) = (skew, self.sources.get_mut(&(exporter, header.domain))) {
                 source.clock_skew = skew;
             }
             latest = latest.max(Some(header.exported));
             rest = rest.get(consumed..).unwrap_or_default();
         }
-        if latest.is_some() {
-            self.datagrams_used += 1;
-        } else if payload.is_empty() {
-            self.drops.add(DropReason::HeaderTruncated, 1);
-        }
+        // What follows a message that was read is no datagram lost.
+        let drops = if latest.is_some() { &mut self.drops } else { &mut self.datagram_drops };
+        dropped.into_iter().for_each(|reason| drops.add(reason, 1));
+        self.datagrams_used += u64::from(latest.is_some());
         latest
     }
 
@@ -257,7 +267,6 @@ impl Decoder {
         let now = if received > 0 { received } else { header.exported };
         let key = (exporter, header.domain);
         if !self.sources.contains_key(&key) && !self.admit(key, now) {
-            self.drops.add(DropReason::TooManyExporters, 1);
             return None;
         }
         let room = self.settings.max_pending_total.saturating_sub(self.waiting_bytes);

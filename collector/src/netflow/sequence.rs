@@ -3,8 +3,10 @@
 //! Owns gaps, late arrivals, duplicates and restarts; must not know what is counted (flows in v5, packets in v9, data
 //! records in IPFIX).
 
-/// A jump further than this, forward or back, is a restart of the exporter.
+/// A jump back further than this is a restart of the exporter.
 const WINDOW: u32 = 1 << 16;
+/// A jump forward further than this is one, too; less is a loss, of minutes at the highest rates.
+const FORWARD: u32 = 1 << 24;
 /// Messages remembered to tell a duplicate from a late one.
 const MEMORY: usize = 32;
 
@@ -65,7 +67,7 @@ impl SequenceTracker {
         if units != Some(0) && behind <= WINDOW && self.recent[..self.seen.min(MEMORY)].contains(&number) {
             return Arrival::Duplicate;
         }
-        if ahead <= WINDOW {
+        if ahead <= FORWARD {
             self.lost += u64::from(ahead);
             return Arrival::Gap(ahead);
         }
@@ -105,6 +107,15 @@ mod tests {
         assert_eq!(tracker.observe(0, Some(5)), Arrival::Restart);
         assert_eq!(tracker.observe(5, Some(5)), Arrival::InOrder);
         assert_eq!((tracker.lost(), tracker.restarts()), (0, 1));
+    }
+
+    #[test]
+    fn a_long_outage_is_a_loss_and_no_restart() {
+        let mut tracker = SequenceTracker::default();
+        tracker.observe(1_000, Some(10));
+        assert_eq!(tracker.observe(2_001_010, Some(10)), Arrival::Gap(2_000_000));
+        assert_eq!(tracker.observe(900_000_000, Some(10)), Arrival::Restart);
+        assert_eq!((tracker.lost(), tracker.restarts()), (2_000_000, 1));
     }
 
     #[test]

@@ -137,6 +137,25 @@ impl<T> Queue<T> {
         Ok(())
     }
 
+    /// Takes one item, waiting for it up to `patience`; an error once the queue is closed and drained. For several takers
+    /// of slow work.
+    pub fn take(&self, patience: Duration) -> Result<Option<T>, QueueClosed> {
+        let state = self.lock();
+        let (mut state, _) = self
+            .filled
+            .wait_timeout_while(state, patience, |state| state.items.is_empty() && !state.closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        let item = state.items.pop_front();
+        if item.is_none() && state.closed {
+            return Err(QueueClosed);
+        }
+        if !state.items.is_empty() {
+            self.filled.notify_one();
+        }
+        self.emptied.notify_all();
+        Ok(item)
+    }
+
     /// No more items are accepted; what is queued can still be taken.
     pub fn close(&self) {
         self.lock().closed = true;

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::frame::{FrameError, Frames};
 use super::intake::Intake;
@@ -172,16 +173,11 @@ impl Acceptor {
         let intake = self.intake.clone();
         let end = match self.tls.clone() {
             None => self.follow(stream, session, peer).await,
-            Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.follow(stream, session, peer).await,
-                Ok(Err(error)) => {
+            Some(tls) => match self.handshake(tls, stream).await {
+                Ok(stream) => self.follow(stream, session, peer).await,
+                Err(why) => {
                     intake.counters().dropped(DropReason::TlsFailed, 1);
-                    tracing::info!(%address, %error, "tls handshake failed");
-                    End::Closed
-                }
-                Err(_) => {
-                    intake.counters().dropped(DropReason::TlsFailed, 1);
-                    tracing::info!(%address, "tls handshake took too long");
+                    tracing::info!(%address, why, "tls handshake failed");
                     End::Closed
                 }
             },
@@ -205,6 +201,18 @@ impl Acceptor {
             tokio::time::sleep(WAIT).await;
         }
         counters.closed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Makes a TLS connection of a stream, unless it takes too long.
+    async fn handshake(&self, tls: TlsAcceptor, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            done = timeout(HANDSHAKE, tls.accept(stream)) => match done {
+                Ok(accepted) => accepted.map_err(|error| error.to_string()),
+                Err(_) => Err("it took too long".to_owned()),
+            },
+            _ = stop.wait_for(|stop| *stop) => Err("the product ends".to_owned()),
+        }
     }
 
     /// Takes the messages of a stream until it ends.

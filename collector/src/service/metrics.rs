@@ -36,11 +36,14 @@ macro_rules! metrics {
 metrics! {
     DATAGRAMS_IN = counter "datagrams_in", "Datagrams received";
     DATAGRAMS_OUT = counter "datagrams_out", "Datagrams in which at least one message was read";
+    DATAGRAMS_DROPPED = counter "datagrams_dropped", "Datagrams in which nothing was read; with those of datagrams_out they are datagrams_in";
     RECORDS_IN = counter "records_in", "Data records in the sets that were read";
     RECORDS_OUT = counter "records_out", "Flow records handed on to be stitched";
+    OPTIONS_OUT = counter "options_out", "Data records that were options data: what exporters say of themselves";
     DROPPED = counter "dropped", "Datagrams, messages, sets and records that were not used, by reason";
     WAITING_SETS = gauge "waiting_sets", "Data sets that wait for their template";
     FLOWS_IN = counter "stitch_in", "Flow records given to the stitcher";
+    FLOWS_OPENED = counter "stitch_opened", "Flow records that opened a session";
     FLOWS_JOINED = counter "stitch_joined", "Flow records that joined a session already known";
     FLOWS_IGNORED = counter "stitch_ignored", "Flow records that add nothing: events, late records, retransmits";
     SESSIONS_OUT = counter "sessions_out", "Sessions handed out";
@@ -59,7 +62,12 @@ metrics! {
     EXPORTER_RESTARTS = counter "exporter_restarts", "Restarts of the exporter, by its sequence numbers";
     EXPORTER_RECORDS = counter "exporter_records", "Data records by exporter";
     EXPORTER_LOST = counter "exporter_sequence_lost", "Units missing in the exporter's sequence numbers";
-    EXPORTER_DROPPED = counter "exporter_dropped", "What of an exporter was not used";
+    EXPORTER_DROPPED = counter "exporter_dropped", "What of an exporter was not used, by reason";
+    EXPORTER_RATE = gauge "exporter_records_per_second", "Data records of the exporter per second, of late";
+    EXPORTER_SKEW = gauge "exporter_clock_skew_seconds", "Clock of the exporter minus ours, by its last message";
+    EXPORTER_COVERAGE = gauge "exporter_coverage_ratio", "Share of the TCP sessions of the exporter whose outcome is known";
+    EXPORTER_SAMPLING = gauge "exporter_sampling", "Sampling interval of the exporter: one of so many packets";
+    EXPORTER_INFO = gauge "exporter_info", "What the records of an exporter can tell of TCP, and its protocols; always 1";
     TRACK_PACKETS = counter "track_packets", "Frames that passed an interface's filter, those dropped included";
     TRACK_DROPPED = counter "track_dropped", "Frames that the kernel dropped because the capture ring was full";
     TRACK_SESSIONS = gauge "track_sessions", "Sessions in the table of an interface";

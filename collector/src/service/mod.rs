@@ -4,6 +4,7 @@
 
 mod demo;
 mod detection;
+mod exporters;
 pub mod lock;
 pub mod metrics;
 pub mod reference;
@@ -97,11 +98,14 @@ pub async fn serve(
         .map_err(|source| ServiceError::Listen { address: config.http.listen, source })?;
 
     let captures = Captures::open(config).map_err(ServiceError::Capture)?;
-    let sink = StoreSink::new(&store, FLOW, settings::writer(config));
-    let wire = StoreSink::new(&store, WIRE, settings::writer(config));
+    let receiving = settings::ingest(config, &store);
+    let enricher = settings::enricher(config, Arc::clone(&receiving.names)).map_err(ServiceError::Setting)?;
+    let enricher = Arc::new(enricher);
+    let sink = StoreSink::new(&store, FLOW, settings::writer(config)).enriched(&enricher);
+    let wire = StoreSink::new(&store, WIRE, settings::writer(config)).enriched(&enricher);
     let stored = [sink.stats(), wire.stats()];
     let bound = BoundStreams::bind(config).await?;
-    let ingest = Arc::new(Ingest::start(settings::ingest(config, &store), Box::new(sink))?);
+    let ingest = Arc::new(Ingest::start(receiving, Box::new(sink))?);
     let receivers = ingest.local_addresses();
     let mut listen: Vec<Listener> = receivers.iter().map(listener).collect();
     listen.extend(bound.listeners()?);
@@ -125,6 +129,7 @@ pub async fn serve(
     let sight = Arc::new(Sight::new(
         Arc::clone(&ingest),
         streams.counters(),
+        enricher,
         store.clone(),
         stored,
         tracked,

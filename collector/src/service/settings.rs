@@ -8,6 +8,7 @@ use tracker::locality::Networks;
 
 use crate::clock;
 use crate::config::Config;
+use crate::enrich::{EnrichSettings, Enricher, GivenNames, InterfaceNames, ReverseDns};
 use crate::ingest::{IngestSettings, JournalSettings, LoadSettings, Recovery};
 use crate::receive::AdmissionSettings;
 use crate::receive::stream::StreamSettings;
@@ -89,6 +90,17 @@ pub fn ingest(config: &Config, store: &SessionStore) -> IngestSettings {
     settings.exporters = Some(store.root().join("exporters.state"));
     settings.recovery = Some(recovery(config, store));
     settings
+}
+
+/// What is known of addresses and interfaces, with names that exporters tell.
+///
+/// # Errors
+/// A database that cannot be read, or a name for something that is no address.
+pub fn enricher(config: &Config, told: Arc<InterfaceNames>) -> anyhow::Result<Enricher> {
+    let enrich = &config.enrich;
+    let given = GivenNames::new(&enrich.exporters, &enrich.interfaces).map_err(anyhow::Error::msg)?;
+    let dns = if enrich.reverse_dns { Some(ReverseDns::start()?) } else { None };
+    Ok(Enricher::open(EnrichSettings { databases: enrich.databases.clone(), given, told, dns })?)
 }
 
 /// Bounds of IPFIX over TCP and TLS.

@@ -5,14 +5,15 @@
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use analytics::{SessionStore, WriterStats};
-use dashboards::{DeliverySource as _, DropCount, ExporterSource, ExporterStatus, JobStatus, StatusSource};
+use dashboards::{DeliverySource as _, ExporterSource, ExporterStatus, JobStatus, StatusSource};
 
 use super::detection::DetectionStatus;
-use super::metrics::{self, MAX_EXPORTERS, Metric, Sample};
+use super::exporters;
+use super::metrics::{self, Sample};
 use super::sink::SharedStats;
 use super::track::TrackStats;
 use crate::delivery::DeliveryView;
-use crate::exporters::ExporterStats;
+use crate::enrich::Enricher;
 use crate::ingest::{IngestCounters, IngestHandle, SocketDrops};
 use crate::receive::stream::StreamCounters;
 
@@ -21,6 +22,7 @@ pub struct Sight {
     /// Given up when the product ends, so that the receivers can be stopped.
     ingest: RwLock<Option<Arc<IngestHandle>>>,
     streams: Arc<StreamCounters>,
+    enricher: Arc<Enricher>,
     store: SessionStore,
     stored: [SharedStats; 2],
     tracked: TrackStats,
@@ -34,13 +36,14 @@ impl Sight {
     pub fn new(
         ingest: Arc<IngestHandle>,
         streams: Arc<StreamCounters>,
+        enricher: Arc<Enricher>,
         store: SessionStore,
         stored: [SharedStats; 2],
         tracked: TrackStats,
         delivery: Arc<DeliveryView>,
     ) -> Self {
         let ingest = RwLock::new(Some(ingest));
-        Self { ingest, streams, store, stored, tracked, delivery, detection: OnceLock::new() }
+        Self { ingest, streams, enricher, store, stored, tracked, delivery, detection: OnceLock::new() }
     }
 
     /// Everything answers from now on.
@@ -74,7 +77,7 @@ impl Sight {
         samples.push(Sample::plain(metrics::STORE_FAILED, failed));
         of_captures(&self.tracked, &mut samples);
         samples.push(Sample::plain(metrics::FILES_SKIPPED, self.store.report().skipped.len() as u64));
-        of_exporters(&self.of_ingest(IngestHandle::exporters), &mut samples);
+        exporters::samples(&self.of_ingest(IngestHandle::exporters), &mut samples);
         of_sinks(&self.delivery, &mut samples);
         for job in self.jobs() {
             let of = |metric, value| Sample::of(metric, "perspective", job.perspective.as_str(), value);
@@ -91,10 +94,13 @@ fn of_counters(counters: &IngestCounters) -> Vec<Sample> {
     let mut samples = vec![
         Sample::plain(metrics::DATAGRAMS_IN, counters.received + counters.kernel_dropped),
         Sample::plain(metrics::DATAGRAMS_OUT, decoder.datagrams_used),
+        Sample::plain(metrics::DATAGRAMS_DROPPED, counters.datagrams_dropped()),
         Sample::plain(metrics::RECORDS_IN, decoder.sources.records),
         Sample::plain(metrics::RECORDS_OUT, decoder.sources.flow_records),
+        Sample::plain(metrics::OPTIONS_OUT, decoder.sources.options_records),
         Sample::plain(metrics::WAITING_SETS, decoder.waiting_sets),
         Sample::plain(metrics::FLOWS_IN, stitch.flows),
+        Sample::plain(metrics::FLOWS_OPENED, stitch.opened),
         Sample::plain(metrics::FLOWS_JOINED, stitch.joined),
         Sample::plain(metrics::FLOWS_IGNORED, stitch.ignored()),
         Sample::plain(metrics::SESSIONS_OUT, stitch.emitted),
@@ -132,42 +138,10 @@ fn of_sinks(delivery: &DeliveryView, samples: &mut Vec<Sample>) {
     samples.push(Sample::plain(metrics::ALERTS, delivery.alerts().len() as u64));
 }
 
-/// The busiest exporters have series of their own; the others are summed.
-fn of_exporters(exporters: &[ExporterStats], samples: &mut Vec<Sample>) {
-    let dropped = |exporter: &ExporterStats| exporter.drops.iter().map(|(_, count)| count).sum::<u64>();
-    let values: [(Metric, &dyn Fn(&ExporterStats) -> u64); 8] = [
-        (metrics::EXPORTER_PACKETS, &|exporter| exporter.packets),
-        (metrics::EXPORTER_RECORDS, &|exporter| exporter.records),
-        (metrics::EXPORTER_TEMPLATES, &|exporter| exporter.templates),
-        (metrics::EXPORTER_COLLISIONS, &|exporter| exporter.template_collisions),
-        (metrics::EXPORTER_UNKNOWN, &|exporter| exporter.unknown_template_records),
-        (metrics::EXPORTER_RESTARTS, &|exporter| exporter.restarts),
-        (metrics::EXPORTER_LOST, &|exporter| exporter.sequence_lost),
-        (metrics::EXPORTER_DROPPED, &dropped),
-    ];
-    let mut busiest: Vec<&ExporterStats> = exporters.iter().collect();
-    busiest.sort_by_key(|exporter| (std::cmp::Reverse(exporter.records), &exporter.address, exporter.domain));
-    let (own, others) = busiest.split_at(busiest.len().min(MAX_EXPORTERS));
-    for (metric, value) in values {
-        samples.extend(own.iter().map(|exporter| Sample {
-            metric,
-            labels: vec![("exporter", exporter.address.clone()), ("domain", exporter.domain.to_string())],
-            value: value(exporter) as f64,
-        }));
-        if !others.is_empty() {
-            let labels = vec![("exporter", "other".to_owned()), ("domain", String::new())];
-            samples.push(Sample {
-                metric,
-                labels,
-                value: others.iter().map(|exporter| value(exporter)).sum::<u64>() as f64,
-            });
-        }
-    }
-}
-
 impl ExporterSource for Sight {
     fn exporters(&self) -> Vec<ExporterStatus> {
-        self.of_ingest(IngestHandle::exporters).into_iter().map(status).collect()
+        let all = self.of_ingest(IngestHandle::exporters);
+        all.into_iter().map(|stats| exporters::status(stats, &self.enricher)).collect()
     }
 }
 
@@ -179,31 +153,5 @@ impl StatusSource for Sight {
 
     fn ready(&self) -> bool {
         self.detection.get().is_some()
-    }
-}
-
-fn status(stats: ExporterStats) -> ExporterStatus {
-    let millis = |time: tracker::Micros| time.div_euclid(1_000);
-    ExporterStatus {
-        address: stats.address,
-        domain: stats.domain,
-        protocols: stats.protocols.into_iter().map(str::to_owned).collect(),
-        first_seen: millis(stats.first_seen),
-        last_seen: millis(stats.last_seen),
-        packets: stats.packets,
-        records: stats.records,
-        records_per_second: stats.records_per_second,
-        bytes: stats.bytes,
-        templates: stats.templates,
-        unknown_template_records: stats.unknown_template_records,
-        template_collisions: stats.template_collisions,
-        waiting_sets: stats.waiting_sets,
-        sequence_lost: stats.sequence_lost,
-        restarts: stats.restarts,
-        drops: stats.drops.into_iter().map(|(reason, count)| DropCount { reason: reason.to_owned(), count }).collect(),
-        clock_skew_ms: stats.clock_skew_ms,
-        capability: stats.capability.to_owned(),
-        coverage: stats.coverage,
-        sampling: stats.sampling,
     }
 }

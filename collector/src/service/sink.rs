@@ -6,6 +6,7 @@ use analytics::{SessionStore, SessionWriter, WriterSettings, WriterStats};
 use arrow::record_batch::RecordBatch;
 use tracker::Micros;
 
+use crate::enrich::Enricher;
 use crate::ingest::RecordSink;
 
 /// Name, in file names of the store, of what makes sessions of flow records.
@@ -31,13 +32,20 @@ impl SharedStats {
 /// Writes batches into a store.
 pub struct StoreSink {
     writer: SessionWriter,
+    enricher: Option<Arc<Enricher>>,
     stats: SharedStats,
 }
 
 impl StoreSink {
     /// A sink into this store, for this collector.
     pub fn new(store: &SessionStore, collector: &str, settings: WriterSettings) -> Self {
-        Self { writer: store.writer(collector, settings), stats: SharedStats::default() }
+        Self { writer: store.writer(collector, settings), enricher: None, stats: SharedStats::default() }
+    }
+
+    /// The sink, which fills in what is known before it writes.
+    #[must_use]
+    pub fn enriched(self, enricher: &Arc<Enricher>) -> Self {
+        Self { enricher: Some(Arc::clone(enricher)), ..self }
     }
 
     /// Its counts, which go on changing.
@@ -56,6 +64,14 @@ impl StoreSink {
 
 impl RecordSink for StoreSink {
     fn append(&mut self, batch: RecordBatch, now: Micros) -> anyhow::Result<()> {
+        let batch = match self.enricher.as_ref().map(|enricher| enricher.enrich(&batch)) {
+            Some(Ok(enriched)) => enriched,
+            Some(Err(error)) => {
+                tracing::error!(%error, "sessions are stored as they came");
+                batch
+            }
+            None => batch,
+        };
         let result = self.writer.append(&batch, now);
         self.publish(result)
     }

@@ -11,6 +11,9 @@ use crate::state::Listener;
 pub struct ExporterStatus {
     /// Address.
     pub address: String,
+    /// Name that people gave it.
+    #[schema(required)]
+    pub name: Option<String>,
     /// Observation domain (IPFIX) or source id (v9).
     pub domain: u32,
     /// What it speaks: `netflow-v5`, `netflow-v9`, `ipfix`, ...

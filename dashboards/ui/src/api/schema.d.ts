@@ -675,6 +675,8 @@ export interface components {
              * @description Last datagram, ms since the epoch.
              */
             last_seen: number;
+            /** @description Name that people gave it. */
+            name: string | null;
             /**
              * Format: int64
              * @description Datagrams.

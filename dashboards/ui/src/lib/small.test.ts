@@ -57,12 +57,15 @@ describe('snippets', () => {
     expect(snippets({ host: '2001:db8::1', port: '4739' }).at(-1)?.text).toContain('[2001:db8::1]:4739');
   });
 
-  it('prefer IPFIX', () => {
+  it('prefer UDP, and there the port of IPFIX', () => {
     const listen = [
-      { protocol: 'netflow', address: 'a:1' },
-      { protocol: 'IPFIX', address: 'b:2' },
+      { protocol: 'ipfix-tcp', address: 'a:4739' },
+      { protocol: 'netflow', address: 'b:2055' },
+      { protocol: 'netflow', address: 'b:4739' },
     ];
-    expect(preferred(listen)?.address).toBe('b:2');
+    expect(preferred(listen)?.address).toBe('b:4739');
+    expect(preferred(listen.slice(0, 2))?.address).toBe('b:2055');
+    expect(preferred(listen.slice(0, 1))?.address).toBe('a:4739');
     expect(preferred([])).toBeUndefined();
   });
 });
@@ -79,6 +82,7 @@ describe('troubles', () => {
     records_per_second: 1,
     bytes: 1,
     templates: 1,
+    name: null,
     unknown_template_records: 0,
     template_collisions: 0,
     waiting_sets: 0,

@@ -26,9 +26,10 @@ export function target(address: string, pageHost: string): Target {
   return { host: ANY.has(host) ? pageHost.replace(/^\[|\]$/g, '') : host, port };
 }
 
-/** The address to send IPFIX to when there is one, else the first. */
+/** The address to send UDP to, with the port of IPFIX when there is one: exporters with TCP or TLS are few. */
 export function preferred(listen: readonly Listen[]): Listen | undefined {
-  return listen.find(({ protocol }) => /ipfix/i.test(protocol)) ?? listen[0];
+  const udp = listen.filter(({ protocol }) => protocol === 'netflow');
+  return udp.find(({ address }) => address.endsWith(':4739')) ?? udp[0] ?? listen[0];
 }
 
 export function snippets({ host, port }: Target): Snippet[] {
