@@ -3,16 +3,17 @@ SHELL := /bin/bash
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 UI := dashboards/ui
+BENCH := $(CARGO_TARGET_DIR)/bench
 UI_SOURCES := $(shell find $(UI)/src $(UI)/public -type f 2>/dev/null) $(wildcard $(UI)/*.html $(UI)/*.ts $(UI)/*.json)
 
 # The whole workspace is always built together: choosing one crate with -p would choose other features of shared
 # dependencies, and build DataFusion a second time.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interop lint fmt bench ui dev need-cargo need-node need-programs shots
+.PHONY: help run test test-interop lint fmt bench bench-scale ui dev need-cargo need-node need-programs shots
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ui need-cargo ## Build what is needed and start on demo traffic, http://127.0.0.1:8080
 	cargo build --workspace --bins
@@ -51,6 +52,14 @@ fmt: need-cargo ## Format everything
 bench: need-cargo ## Run the benchmarks of the decoder and the session table
 	cargo bench -p tracker
 	cargo bench -p collector --no-default-features
+
+bench-scale: need-cargo ## Measure detection at scale: 100,000 series, and the bucket query beside DuckDB and chDB
+	cargo bench -p analytics --bench scale -- models
+	cargo bench -p analytics --bench scale -- fill $(BENCH)/store 10000000 1 $$(date +%s)
+	cargo bench -p analytics --bench scale -- counts $(BENCH)/store 96
+	python3 -m venv $(BENCH)/venv && $(BENCH)/venv/bin/pip install -q duckdb chdb
+	$(BENCH)/venv/bin/python analytics/benches/scale/peers.py $(BENCH)/store 96
+	rm -rf $(BENCH)/store
 
 ui: $(UI)/dist/index.html ## Build the web UI into dashboards/ui/dist
 

@@ -7,19 +7,26 @@ mod detect;
 mod error;
 mod key;
 mod model;
+#[doc(hidden)]
+pub mod population;
 mod query;
 mod results;
+mod rollup;
 mod store;
 #[cfg(test)]
 mod testing;
 
-pub use detect::{DetectSettings, DetectSummary, Detector, JobState, JobStatus, Progress, Silent};
+pub use detect::{
+    DetectSettings, DetectSummary, Detector, ForecastPoint, Forecaster, Interim, JobState, JobStatus, Progress, Silent,
+};
 pub use error::{Result, StoreError};
 pub use key::{LEVELS, level_from, level_name, series_label};
 pub use query::QueryEngine;
 pub use query::filter::{Exporter, Filter, FilterError, Ports, Test};
 pub use query::flows::{ClientGroup, FlowPath, Flows};
 pub use results::{AnomalyFilter, Changes, Found, Order, ResultStore, SeriesPoint, SeriesView};
+pub use rollup::Rollups;
 pub use store::{
-    Page, SessionFilter, SessionStore, SessionWriter, SkippedFile, StoreReport, StoredFile, WriterSettings, WriterStats,
+    Page, Retention, SessionFilter, SessionStore, SessionWriter, SkippedFile, StoreReport, StoredFile, Upkeep,
+    WriterSettings, WriterStats,
 };

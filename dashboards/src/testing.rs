@@ -359,6 +359,8 @@ pub fn status(state: JobState, learning: Option<&str>) -> JobStatus {
         lag_seconds: 30,
         series: 40,
         pooled: 0,
+        newcomers: 0,
+        evicted: 0,
         memory_bytes: 1_000_000,
     }
 }

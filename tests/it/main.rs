@@ -5,6 +5,7 @@ mod cli;
 mod decode;
 mod delivery;
 mod demo;
+mod engine;
 mod guide;
 mod house;
 mod ingest;

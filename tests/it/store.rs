@@ -2,67 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use tests::ipfix::message;
 use tests::program::{run, stdout};
 
 /// An IPFIX file: `failing` refused and 10 served sessions of one server in every minute of `minutes`.
 fn export(path: &Path, start: u64, minutes: u64, failing: impl Fn(u64) -> u64) {
-    let mut bytes = Vec::new();
-    for minute in 0..minutes {
-        let time = start + minute * 60;
-        let served = (0..10).map(|n| (n, 0x1b_u16, 0x1b_u16, 5_u32));
-        let refused = (0..failing(minute)).map(|n| (100 + n, 0x02, 0x14, 1));
-        let mut records = Vec::new();
-        for (n, flags, reverse, packets) in served.chain(refused) {
-            let client = u32::from_be_bytes([10, 1, 0, 1 + (n % 7) as u8]);
-            let port = 30_000 + ((minute * 400 + n) % 30_000) as u16;
-            records.extend(client.to_be_bytes());
-            records.extend([10, 2, 0, 9]);
-            records.extend(port.to_be_bytes());
-            records.extend(443_u16.to_be_bytes());
-            records.push(6);
-            records.extend(flags.to_be_bytes());
-            records.extend(packets.to_be_bytes());
-            records.extend((packets * 60).to_be_bytes());
-            records.extend((time * 1000 + n * 7).to_be_bytes());
-            records.extend((time * 1000 + n * 7 + 20).to_be_bytes());
-            records.push(if flags == 2 { 1 } else { 3 });
-            records.extend(packets.to_be_bytes());
-            records.extend((packets * 60).to_be_bytes());
-            records.extend(reverse.to_be_bytes());
-        }
-        let template = template();
-        bytes.extend(10_u16.to_be_bytes());
-        bytes.extend(((16 + template.len() + 4 + records.len()) as u16).to_be_bytes());
-        bytes.extend(((time + 59) as u32).to_be_bytes());
-        bytes.extend([0; 4]); // the sequence is not looked at in files
-        bytes.extend(1_u32.to_be_bytes());
-        bytes.extend(template);
-        bytes.extend(256_u16.to_be_bytes());
-        bytes.extend(((4 + records.len()) as u16).to_be_bytes());
-        bytes.extend(records);
-    }
-    std::fs::write(path, bytes).unwrap();
-}
-
-/// The template set of [`export`].
-fn template() -> Vec<u8> {
-    let plain = [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (6, 2), (2, 4), (1, 4), (152, 8), (153, 8), (136, 1)];
-    let reverse = [(2, 4), (1, 4), (6, 2)];
-    let mut fields = Vec::new();
-    for (id, length) in plain {
-        fields.extend([u16::to_be_bytes(id), u16::to_be_bytes(length)].concat());
-    }
-    for (id, length) in reverse {
-        fields.extend([u16::to_be_bytes(id | 0x8000), u16::to_be_bytes(length)].concat());
-        fields.extend(29_305_u32.to_be_bytes());
-    }
-    let mut set = Vec::new();
-    set.extend(2_u16.to_be_bytes());
-    set.extend(((8 + fields.len()) as u16).to_be_bytes());
-    set.extend(256_u16.to_be_bytes());
-    set.extend(14_u16.to_be_bytes());
-    set.extend(fields);
-    set
+    let minute = |minute| message(start + minute * 60, 60, minute, 10, failing(minute));
+    std::fs::write(path, (0..minutes).flat_map(minute).collect::<Vec<_>>()).unwrap();
 }
 
 /// Monday 2026-03-02 00:00 UTC.

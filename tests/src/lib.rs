@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod corpus;
 pub mod export;
 pub mod http;
+pub mod ipfix;
 pub mod java;
 pub mod program;
 pub mod server;

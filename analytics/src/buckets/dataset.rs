@@ -11,23 +11,32 @@ use tracker::Micros;
 
 use crate::buckets::count::{Limits, count};
 use crate::buckets::counts::BucketCounts;
-use crate::buckets::stored::{counts_schema, from_batch, to_batch};
+use crate::buckets::stored::{by_series, counts_schema, from_batch, to_batch};
 use crate::error::Result;
-use crate::store::SessionStore;
 use crate::store::footer::SessionFile;
-use crate::store::layout::{COUNTS, LATEST};
-use crate::store::page::read_through;
+use crate::store::layout::{COUNTS, HOUR, LATEST};
+use crate::store::scan::{between, scan};
 use crate::store::segments::{BucketId, Segment, Segments};
+use crate::store::{Horizon, SessionStore};
 
 /// Buckets counted by one query.
 const CHUNK: usize = 96;
-/// Counted buckets kept in memory.
-const CACHED: usize = 512;
+/// Sessions counted by one query, about; a single bucket may have more.
+const QUERY_ROWS: u64 = 4_000_000;
+/// Series of counted buckets kept in memory.
+const CACHED: usize = 200_000;
 /// Changes when counting itself changes, so that older counts are made anew.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
-/// Marks by bucket start (s) that one hour's files contribute, and the files' names they were made from.
-type HourMarks = (u64, Vec<(i64, u64)>);
+/// What one hour's files contribute.
+#[derive(Debug)]
+struct Hour {
+    /// Of the files' names.
+    names: u64,
+    /// Marks by bucket start (s).
+    parts: Vec<(i64, u64)>,
+    rows: u64,
+}
 
 /// Counts of all buckets of one span.
 #[derive(Debug)]
@@ -36,7 +45,7 @@ pub struct CountStore {
     span: u32,
     limits: Limits,
     segments: Segments,
-    hours: HashMap<i64, HourMarks>,
+    hours: HashMap<i64, Hour>,
     cached: BTreeMap<i64, Arc<BucketCounts>>,
 }
 
@@ -65,8 +74,9 @@ impl CountStore {
             .collect();
         let mut changed = Vec::new();
         let mut done = 0;
-        for run in runs(&stale, span) {
+        for run in self.runs(&stale) {
             let (from, to) = (run[0], run[run.len() - 1] + span);
+            let run = run.as_slice();
             let old = self.read(from, to)?;
             let counted = self.count(from, to).await?;
             // A file found corrupt just now changes the marks; those of before would be counted again next time.
@@ -110,8 +120,9 @@ impl CountStore {
         }
         for path in files.keys() {
             let mut buckets = BTreeMap::new();
-            let read = read_through(path)
-                .and_then(|batches| batches.iter().try_for_each(|batch| from_batch(batch, &mut buckets)));
+            let read = scan(path, "bucket", &[from..=to - 1], &mut |batch| {
+                from_batch(&between(batch, "bucket", from, to)?, &mut buckets)
+            });
             if read.is_err() {
                 // Its buckets are no longer counted; the next update makes them anew.
                 self.segments.forget(path);
@@ -127,10 +138,23 @@ impl CountStore {
         Ok(found)
     }
 
-    /// Start (s) and mark of every counted bucket, ascending.
+    /// Start (s) and mark of every counted bucket that is not behind the horizon, ascending.
     pub fn counted(&self) -> Vec<(i64, u64)> {
+        let (current, first) = (self.segments.current(), self.store.horizon().start);
+        let ours = current.iter().filter(|(id, _)| id.span == self.span && id.start >= first);
+        ours.map(|(id, (_, mark))| (id.start, *mark)).collect()
+    }
+
+    /// Rows that the counts of the buckets from `start` (s) on have each, about.
+    pub fn rows_per_bucket(&self, start: i64) -> u64 {
         let current = self.segments.current();
-        current.iter().filter(|(id, _)| id.span == self.span).map(|(id, (_, mark))| (id.start, *mark)).collect()
+        let segment = current.get(&self.id(start)).map(|(segment, _)| segment);
+        segment.map_or(1, |segment| segment.rows.div_ceil(segment.covers.len().max(1) as u64))
+    }
+
+    /// Removes counts of buckets that start before `start` (s).
+    pub fn remove_before(&mut self, start: i64) {
+        self.segments.remove_before(start);
     }
 
     /// Merges the segments of whole days before `before` (days since the epoch) and removes what they replace.
@@ -144,7 +168,7 @@ impl CountStore {
             let counts = self.read(first.0.start, last.0.start + i64::from(self.span))?;
             let covers: Vec<_> = covers.into_iter().collect();
             let batch = to_batch(counts.iter().map(|(start, counts)| (*start, counts.as_ref())))?;
-            self.segments.commit(counts_schema(), &[batch], covers)?;
+            self.segments.commit(counts_schema(), &[by_series(&batch)?], covers)?;
         }
         self.segments.remove_replaced();
         Ok(())
@@ -154,8 +178,11 @@ impl CountStore {
         BucketId { span: self.span, start }
     }
 
-    /// Counts buckets from sessions, leaving out what turns out corrupt.
-    async fn count(&self, from: i64, to: i64) -> Result<BTreeMap<i64, BucketCounts>> {
+    /// Counts buckets from sessions, leaving out what turns out corrupt. Keeps nothing.
+    ///
+    /// # Errors
+    /// Files cannot be listed or read.
+    pub async fn count(&self, from: i64, to: i64) -> Result<BTreeMap<i64, BucketCounts>> {
         let micros = |seconds: i64| seconds * 1_000_000;
         loop {
             let files = self.store.files(micros(from), micros(to))?;
@@ -171,7 +198,8 @@ impl CountStore {
     fn marks(&mut self, sealed: i64) -> Result<BTreeMap<i64, u64>> {
         let mut marks: BTreeMap<i64, u64> = BTreeMap::new();
         let span = i64::from(self.span);
-        let hours = self.store.hours(0, LATEST)?;
+        let Horizon { hour: horizon, start: first, .. } = self.store.horizon();
+        let hours = self.store.hours(horizon * HOUR, LATEST)?;
         self.hours.retain(|hour, _| hours.binary_search(hour).is_ok());
         for hour in hours {
             if hour * 3600 >= sealed {
@@ -179,12 +207,14 @@ impl CountStore {
             }
             let files = self.store.hour(hour)?;
             let names = files.iter().fold(VERSION, |sum, file| sum.wrapping_add(hash(&file.name)));
-            if self.hours.get(&hour).is_none_or(|(known, _)| *known != names) {
-                self.hours.insert(hour, (names, contributions(&files, span)));
+            if self.hours.get(&hour).is_none_or(|known| known.names != names) {
+                let rows = files.iter().map(|file| file.rows).sum();
+                self.hours.insert(hour, Hour { names, parts: contributions(&files, span), rows });
             }
-            if let Some((_, parts)) = self.hours.get(&hour) {
+            if let Some(Hour { parts, .. }) = self.hours.get(&hour) {
                 for (start, part) in parts {
-                    if start + span <= sealed {
+                    // What began before the horizon has lost sessions: its counts stay as they are.
+                    if start + span <= sealed && *start >= (horizon * 3600).max(first) {
                         let mark = marks.entry(*start).or_insert(VERSION ^ u64::from(self.limits.series));
                         *mark = mark.wrapping_add(*part);
                     }
@@ -197,6 +227,7 @@ impl CountStore {
             .current()
             .iter()
             .filter(|(id, (_, mark))| id.span == self.span && *mark != 0 && !marks.contains_key(&id.start))
+            .filter(|(id, _)| id.start >= horizon * 3600)
             .map(|(id, _)| id.start)
             .collect();
         marks.extend(lost.into_iter().map(|start| (start, 0)));
@@ -204,9 +235,38 @@ impl CountStore {
     }
 
     fn trim(&mut self) {
-        while self.cached.len() > CACHED {
-            self.cached.pop_first();
+        let size = |counts: &BucketCounts| counts.perspectives.values().map(|own| own.series.len()).sum::<usize>();
+        let mut held: usize = self.cached.values().map(|counts| size(counts)).sum();
+        while held > CACHED
+            && let Some((_, counts)) = self.cached.pop_first()
+        {
+            held -= size(&counts);
         }
+    }
+
+    /// Runs of neighbouring buckets that one query may count.
+    fn runs(&self, starts: &[i64]) -> Vec<Vec<i64>> {
+        let span = i64::from(self.span);
+        let rows = |start: i64| {
+            let hours = start.div_euclid(3600)..=(start + span - 1).div_euclid(3600);
+            let of_hours: u64 = hours.filter_map(|hour| self.hours.get(&hour)).map(|hour| hour.rows).sum();
+            if span < 3600 { of_hours * u64::from(self.span) / 3600 } else { of_hours }
+        };
+        let mut runs: Vec<Vec<i64>> = Vec::new();
+        let mut sum = 0;
+        for &start in starts {
+            let (own, last) = (rows(start), runs.last_mut());
+            match last.filter(|run| run.last() == Some(&(start - span)) && run.len() < CHUNK && sum + own <= QUERY_ROWS)
+            {
+                Some(run) => run.push(start),
+                None => {
+                    runs.push(vec![start]);
+                    sum = 0;
+                }
+            }
+            sum += own;
+        }
+        runs
     }
 }
 
@@ -227,12 +287,7 @@ fn contributions(files: &[Arc<SessionFile>], span: i64) -> Vec<(i64, u64)> {
 }
 
 /// FNV-1a with a final mix: the same on every machine and in every version.
-fn hash(text: &str) -> u64 {
+pub fn hash(text: &str) -> u64 {
     let fnv = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     (fnv ^ (fnv >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
-/// Runs of neighbouring buckets, none longer than a chunk.
-fn runs(starts: &[i64], span: i64) -> Vec<&[i64]> {
-    starts.chunk_by(|a, b| b - a == span).flat_map(|run| run.chunks(CHUNK)).collect()
 }

@@ -7,16 +7,17 @@ use arrow::array::{
     ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, FixedSizeListArray, Int64Builder, StringBuilder, UInt16Builder,
     UInt64Array, UInt64Builder,
 };
+use arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt16Type, UInt64Type};
 use arrow::record_batch::RecordBatch;
-use jobs::SeriesKey;
+use jobs::{Level, SeriesKey};
 use tracker::Perspective;
 use tracker::locality::address_key;
 
 use crate::buckets::count::Rows;
 use crate::buckets::counts::{BucketCounts, Pool, TCP_FAILURES, Tally};
 use crate::error::Result;
-use crate::key::{level_from, level_name};
+use crate::key::{fingerprint, level_from, level_name};
 use crate::results::columns::Columns;
 
 const OUTCOMES: i32 = TCP_FAILURES.len() as i32;
@@ -30,6 +31,7 @@ pub fn counts_schema() -> SchemaRef {
         let outcome = Arc::new(Field::new("item", DataType::UInt64, false));
         Arc::new(Schema::new(vec![
             Field::new("bucket", DataType::Int64, false),
+            Field::new("series", DataType::Int64, false),
             Field::new("perspective", DataType::Utf8, false),
             Field::new("level", DataType::Utf8, false),
             Field::new("server_ip", DataType::Binary, true),
@@ -50,9 +52,31 @@ pub fn counts_schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
+/// `series` of rows that tell of observers.
+pub const OBSERVERS: i64 = 0;
+
+/// `series` of the rows of one series: those of others may have the same, once in a great many.
+pub fn number(key: &SeriesKey) -> i64 {
+    fingerprint(key) as i64
+}
+
+/// `series` of the rows of a level's pool.
+pub fn pool(perspective: Perspective, level: Level) -> i64 {
+    number(&SeriesKey { perspective, level, server: None, port: None, client: None }) ^ 1
+}
+
+/// The rows in the order of their series, so that those of one lie together.
+pub fn by_series(batch: &RecordBatch) -> Result<RecordBatch> {
+    let sort =
+        |name: &str| batch.column_by_name(name).map(|values| SortColumn { values: Arc::clone(values), options: None });
+    let order = lexsort_to_indices(&[sort("series"), sort("bucket")].into_iter().flatten().collect::<Vec<_>>(), None)?;
+    Ok(take_record_batch(batch, &order)?)
+}
+
 #[derive(Default)]
 struct Builders {
     bucket: Int64Builder,
+    series: Int64Builder,
     perspective: StringBuilder,
     level: StringBuilder,
     server_ip: BinaryBuilder,
@@ -76,7 +100,8 @@ impl Builders {
         self.outcomes.append_slice(&tally.outcomes);
     }
 
-    fn key(&mut self, key: Option<&SeriesKey>, observer: Option<&str>, pooled: bool) {
+    fn key(&mut self, series: i64, key: Option<&SeriesKey>, observer: Option<&str>, pooled: bool) {
+        self.series.append_value(series);
         let bytes = |ip: Option<std::net::IpAddr>| ip.map(|ip| address_key(ip).to_be_bytes());
         self.server_ip.append_option(bytes(key.and_then(|k| k.server)));
         self.server_port.append_option(key.and_then(|k| k.port));
@@ -88,6 +113,7 @@ impl Builders {
     fn finish(mut self) -> Result<RecordBatch> {
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(self.bucket.finish()),
+            Arc::new(self.series.finish()),
             Arc::new(self.perspective.finish()),
             Arc::new(self.level.finish()),
             Arc::new(self.server_ip.finish()),
@@ -110,15 +136,15 @@ pub fn to_batch<'a>(buckets: impl IntoIterator<Item = (i64, &'a BucketCounts)>) 
         for (&perspective, counts) in &counts.perspectives {
             for (observer, &records) in &counts.observers {
                 rows.push(bucket, perspective, OBSERVER, records, 0, &Tally::default());
-                rows.key(None, Some(observer), false);
+                rows.key(OBSERVERS, None, Some(observer), false);
             }
             for (key, tally) in &counts.series {
                 rows.push(bucket, perspective, level_name(key.level), 1, tally.failed, tally);
-                rows.key(Some(key), None, false);
+                rows.key(number(key), Some(key), None, false);
             }
-            for (&level, pool) in &counts.pools {
-                rows.push(bucket, perspective, level_name(level), pool.members, pool.highest, &pool.tally);
-                rows.key(None, None, true);
+            for (&level, rest) in &counts.pools {
+                rows.push(bucket, perspective, level_name(level), rest.members, rest.highest, &rest.tally);
+                rows.key(pool(perspective, level), None, None, true);
             }
         }
     }

@@ -1,21 +1,24 @@
 //! Snapshots of the models: written once each, good only for the very counts that they were made from.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::PathBuf;
 
+use jobs::SeriesKey;
+
+use crate::detect::snapshot;
 use crate::detect::world::World;
 use crate::error::Result;
-use crate::model::persist::Persist;
 use crate::store::SessionStore;
 use crate::store::layout::MODELS;
 use crate::store::seal;
 
-/// First bytes of a snapshot; changes with the model, so that older snapshots are rebuilt from counts.
-const MAGIC: &[u8; 16] = b"halfopen model 2";
 /// Newest snapshots kept whatever their age.
 const NEWEST: usize = 3;
 /// Days of which one snapshot each is kept beside those.
 const DAYS: usize = 14;
+/// Bytes that the days' snapshots may take together.
+const DAYS_BYTES: u64 = 1 << 30;
 
 /// The snapshots of one detection setting.
 #[derive(Debug)]
@@ -34,29 +37,29 @@ impl Checkpoints {
     /// Keeps this state.
     pub fn save(&self, world: &World) -> Result<()> {
         let Some(next) = world.next else { return Ok(()) };
-        let mut bytes = MAGIC.to_vec();
-        world.put(&mut bytes);
-        let sum = checksum(&bytes);
-        sum.put(&mut bytes);
-        seal::write_bytes(self.store.root(), &self.path(next), &bytes)?;
+        seal::write_stream(self.store.root(), &self.path(next), |out| snapshot::write(world, out))?;
         self.thin(next);
         Ok(())
     }
 
     /// The newest state not beyond `limit` (s) that was made from counts of which `lineage` is the fold up to a bucket.
     pub fn load(&self, limit: i64, lineage: impl Fn(i64) -> u64) -> Option<World> {
-        let good = |next: &i64| {
-            let bytes = fs::read(self.path(*next)).ok()?;
-            let (body, sum) = bytes.split_last_chunk::<8>()?;
-            if checksum(body) != u64::from_le_bytes(*sum) {
-                return None;
-            }
-            let world = World::take(&mut body.strip_prefix(MAGIC)?)?;
-            (world.next == Some(*next) && world.lineage == lineage(*next)).then_some(world)
-        };
         let mut known = self.known();
         known.retain(|next| *next <= limit);
-        known.iter().rev().find_map(good)
+        known.iter().rev().find_map(|next| {
+            let mut file = self.open(*next)?;
+            snapshot::read(&mut file, |stands, made| stands == *next && made == lineage(stands))
+        })
+    }
+
+    /// The newest state with the models of the `chosen` series alone.
+    pub fn newest(&self, chosen: impl Fn(&SeriesKey) -> bool) -> Option<World> {
+        let known = self.known();
+        known.iter().rev().find_map(|next| snapshot::read_some(&mut self.open(*next)?, |_, _| true, &chosen))
+    }
+
+    fn open(&self, next: i64) -> Option<BufReader<File>> {
+        Some(BufReader::with_capacity(1 << 20, File::open(self.path(next)).ok()?))
     }
 
     fn path(&self, next: i64) -> PathBuf {
@@ -84,21 +87,19 @@ impl Checkpoints {
     /// Keeps the newest and one a day, and none beyond `last`: those were made before a rewind.
     fn thin(&self, last: i64) {
         let known = self.known();
-        let mut days = Vec::new();
+        let (mut days, mut bytes) = (Vec::new(), 0);
         for (age, next) in known.iter().rev().filter(|next| **next <= last).enumerate() {
             let day = next.div_euclid(86_400);
-            if days.last() != Some(&day) && days.len() < DAYS {
+            let size = fs::metadata(self.path(*next)).map_or(0, |file| file.len());
+            if days.last() != Some(&day) && days.len() < DAYS && bytes + size <= DAYS_BYTES {
                 days.push(day);
+                bytes += size;
             } else if age >= NEWEST {
-                let _ = fs::remove_file(self.path(*next));
+                let _ = seal::remove(&self.path(*next));
             }
         }
         for next in known.iter().filter(|next| **next > last) {
-            let _ = fs::remove_file(self.path(*next));
+            let _ = seal::remove(&self.path(*next));
         }
     }
-}
-
-fn checksum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

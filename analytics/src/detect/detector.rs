@@ -3,53 +3,44 @@
 //! What it keeps is a function of the counts alone. A bucket's results bear the mark of the counts they were made
 //! from; where the marks differ, detection goes back to a snapshot before the first such bucket and on from there.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::sync::Arc;
 
-use datafusion::common::ScalarValue;
 use tracker::{Micros, Perspective};
 
-use crate::buckets::count::{FAILURES_SQL, Limits, run};
 use crate::buckets::dataset::CountStore;
 use crate::detect::checkpoint::Checkpoints;
-use crate::detect::compose::{compose, has_records, plot_points};
-use crate::detect::explain::{Failures, read_failures};
 use crate::detect::settings::DetectSettings;
 use crate::detect::status::{DetectSummary, JobState, JobStatus, Progress};
-use crate::detect::world::{Rules, ScoredView, World};
+use crate::detect::world::World;
 use crate::error::{Result, StoreError};
 use crate::model::Calendar;
-use crate::results::ResultStore;
-use crate::results::columns::result_schema;
-use crate::results::plots::{self, PlotPoint};
-use crate::results::rows::{BucketOutcome, to_batch};
+use crate::results::{ResultStore, compact};
 use crate::store::SessionStore;
 use crate::store::layout::{PLOTS, RESULTS};
-use crate::store::segments::{BucketId, Segments};
+use crate::store::segments::Segments;
 
-/// Buckets scored between commits.
-const CHUNK: usize = 96;
-/// Buckets of which failures are read by one query, when that many wait.
-const AHEAD: i64 = 8;
-/// Buckets after which a snapshot is due.
-const SNAPSHOT: usize = 16;
+const DAY: i64 = 86_400;
 
 /// Scores a store's buckets. One at a time per store: a second one is refused.
 #[derive(Debug)]
 pub struct Detector {
-    store: SessionStore,
-    settings: DetectSettings,
-    span: u32,
-    calendar: Calendar,
-    counts: CountStore,
-    results: Segments,
-    plots: Segments,
-    known: ResultStore,
-    checkpoints: Checkpoints,
-    world: World,
-    unsaved: usize,
-    now: Micros,
+    pub(super) store: SessionStore,
+    pub(super) settings: DetectSettings,
+    pub(super) span: u32,
+    pub(super) calendar: Calendar,
+    pub(super) counts: CountStore,
+    pub(super) results: Segments,
+    pub(super) plots: Segments,
+    pub(super) known: ResultStore,
+    pub(super) checkpoints: Checkpoints,
+    pub(super) world: World,
+    /// Buckets taken in since the last snapshot.
+    pub(super) unsaved: usize,
+    /// Buckets that wait to be scored.
+    pub(super) waiting: usize,
+    pub(super) now: Micros,
+    /// When late data last made detection go back by more than a day.
+    pub(super) rewound: Option<Micros>,
     _lock: File,
 }
 
@@ -61,14 +52,12 @@ impl Detector {
     pub fn open(store: &SessionStore, settings: DetectSettings) -> Result<Self> {
         let span = settings.span_seconds()?;
         let lock = lock(store)?;
-        let limits = Limits { series: settings.max_series.max(1), quiet: (settings.max_series / 4).max(1) };
+        let limits = settings.limits();
         let counts = CountStore::open(store, span, limits)?;
         let (mut results, mut plots) = (Segments::new(store.root(), RESULTS), Segments::new(store.root(), PLOTS));
         results.refresh()?;
         plots.refresh()?;
-        let prune = settings.prune_window.as_secs();
-        let setting = format!("{span}-{}-{}-{prune}", settings.time_zone.name(), settings.max_series);
-        let checkpoints = Checkpoints::new(store, &setting);
+        let checkpoints = Checkpoints::new(store, &settings.fingerprint());
         let calendar = Calendar::new(settings.time_zone, span);
         let known = ResultStore::open(store);
         let (store, world) = (store.clone(), World::default());
@@ -84,7 +73,9 @@ impl Detector {
             checkpoints,
             world,
             unsaved: 0,
+            waiting: 0,
             now: 0,
+            rewound: None,
             _lock: lock,
         };
         detector.restore(i64::MAX);
@@ -101,13 +92,31 @@ impl Detector {
         let sealed = self.settings.sealed(now, self.span);
         self.counts.update(sealed, &mut |done, of| progress.counted(done, of)).await?;
         let summary = self.score(sealed, progress).await?;
-        let day = sealed.div_euclid(86_400) - 1;
         if summary.buckets > 0 {
+            let day = sealed.div_euclid(DAY) - 1;
             self.counts.compact(day)?;
-            self.compact(day)?;
-            self.store.compact(now, sealed * 1_000_000)?;
+            compact::results(&mut self.results, &self.known, day)?;
+            compact::plots(&mut self.plots, day)?;
+            self.expire()?;
         }
         Ok(summary)
+    }
+
+    /// Removes counts and results that are older than they are kept.
+    fn expire(&mut self) -> Result<()> {
+        let Some(keep) = self.settings.keep_results else { return Ok(()) };
+        let oldest = self.now.div_euclid(1_000_000) - i64::try_from(keep.as_secs()).unwrap_or(i64::MAX);
+        // Only what the models have taken in.
+        let limit = oldest.min(self.world.next.unwrap_or(0)).div_euclid(DAY) * DAY;
+        if self.counts.counted().first().is_none_or(|(start, _)| *start >= limit) {
+            return Ok(());
+        }
+        let lineage = self.lineage(limit);
+        self.store.move_horizon(|known| (known.start, known.lineage) = (limit, lineage))?;
+        self.counts.remove_before(limit);
+        self.results.remove_before(limit);
+        self.plots.remove_before(limit);
+        Ok(())
     }
 
     /// Scores as [`run`](Self::run) does, and tells of the records in `from..to` (µs) whether new or not.
@@ -149,6 +158,8 @@ impl Detector {
                 lag_seconds: end.map_or(0, |end| self.now.div_euclid(1_000_000).saturating_sub(end).max(0)),
                 series: view.map_or(0, |view| view.series.len() as u64),
                 pooled: view.map_or(0, |view| view.pooled),
+                newcomers: view.map_or(0, |view| view.newcomers.len() as u64),
+                evicted: view.map_or(0, |view| view.evicted),
                 memory_bytes: view.map_or(0, |view| view.bytes() as u64),
             }
         };
@@ -156,210 +167,36 @@ impl Detector {
     }
 
     /// Takes the newest snapshot not beyond `limit` that today's counts would give, or starts from nothing.
-    fn restore(&mut self, limit: i64) {
-        let counted = self.counts.counted();
+    pub(super) fn restore(&mut self, limit: i64) {
+        let lineages = self.lineages();
         let lineage = |next: i64| {
-            counted.iter().take_while(|(start, _)| *start < next).fold(0, |sum, (at, mark)| fold(sum, *at, *mark))
+            let taken = lineages.partition_point(|(start, _)| *start < next);
+            taken.checked_sub(1).map_or(self.store.horizon().lineage, |last| lineages[last].1)
         };
-        self.world = self.checkpoints.load(limit, lineage).unwrap_or_default();
+        let fresh = || World { lineage: self.store.horizon().lineage, ..World::default() };
+        self.world = self.checkpoints.load(limit, lineage).unwrap_or_else(fresh);
         self.unsaved = 0;
     }
 
-    async fn score(&mut self, sealed: i64, progress: &dyn Progress) -> Result<DetectSummary> {
-        let counted = self.counts.counted();
-        let made: BTreeMap<i64, u64> = self
-            .results
-            .current()
-            .iter()
-            .filter(|(id, _)| id.span == self.span)
-            .map(|(id, (_, mark))| (id.start, *mark))
-            .collect();
-        let stale: BTreeSet<i64> =
-            counted.iter().filter(|(start, mark)| made.get(start) != Some(mark)).map(|(start, _)| *start).collect();
-        if let (Some(first), Some(next)) = (stale.first(), self.world.next)
-            && *first < next
-        {
-            self.restore(*first);
-        }
-        let next = self.world.next.unwrap_or(i64::MIN);
-        let todo: Vec<(i64, u64)> =
-            counted.into_iter().filter(|(start, _)| *start >= next && *start < sealed).collect();
-        let mut summary = DetectSummary::default();
-        for chunk in todo.chunks(CHUNK) {
-            self.chunk(chunk, &stale, &made, &mut summary).await?;
-            progress.scored(summary.buckets, todo.len());
-        }
-        if let (Some(first), Some(last)) = (todo.first(), todo.last()) {
-            summary.range = Some((first.0 * 1000, last.0 * 1000));
-        }
-        Ok(summary)
+    /// Fold of the marks of all buckets that start before `limit` (s).
+    fn lineage(&self, limit: i64) -> u64 {
+        let before = self.lineages().into_iter().take_while(|(start, _)| *start < limit).last();
+        before.map_or(self.store.horizon().lineage, |(_, lineage)| lineage)
     }
 
-    /// Scores some buckets and commits what is new about them.
-    async fn chunk(
-        &mut self,
-        chunk: &[(i64, u64)],
-        stale: &BTreeSet<i64>,
-        made: &BTreeMap<i64, u64>,
-        summary: &mut DetectSummary,
-    ) -> Result<()> {
-        let span = i64::from(self.span);
-        let counts = self.counts.read(chunk[0].0, chunk[chunk.len() - 1].0 + span)?;
-        let before = self.known.buckets_now()?;
-        let rules = Rules {
-            max_series: self.settings.max_series as usize,
-            prune_days: self.settings.prune_window.as_secs_f64() / 86_400.0,
+    /// For every counted bucket its start (s) and the fold of the marks up to and with it, ascending.
+    fn lineages(&self) -> Vec<(i64, u64)> {
+        let mut sum = self.store.horizon().lineage;
+        let fold = |(start, mark)| {
+            sum = fold(sum, start, mark);
+            (start, sum)
         };
-        let mut covers = Vec::new();
-        let mut outcomes: Vec<BucketOutcome> = Vec::new();
-        let mut points: Vec<PlotPoint> = Vec::new();
-        let mut read = Ahead { to: chunk[chunk.len() - 1].0 + span, ..Ahead::default() };
-        for &(start, mark) in chunk {
-            if let Some(next) = self.world.next.filter(|next| *next < start) {
-                self.world.skip((start - next) as f64 / 86_400.0);
-            }
-            let empty = Arc::default();
-            let scored = self.world.observe(&self.calendar.moment(start), counts.get(&start).unwrap_or(&empty), rules);
-            self.world.next = Some(start + span);
-            self.world.lineage = fold(self.world.lineage, start, mark);
-            let found = self.explained(&scored, start, &mut read).await?;
-            let mut changed = stale.contains(&start);
-            let mut ready = Vec::new();
-            for mut outcome in found {
-                let id = (outcome.bucket.timestamp, self.span, outcome.bucket.perspective);
-                let late = made.get(&start).is_some_and(|known| *known != mark);
-                let known = before.get(&id).map(AsRef::as_ref);
-                carry(&mut outcome, known, late);
-                changed |= known != Some(&outcome);
-                summary.records.extend(fresh(&outcome, known));
-                ready.push(outcome);
-            }
-            summary.buckets += 1;
-            if changed {
-                summary.rescored += usize::from(made.contains_key(&start));
-                covers.push((BucketId { span: self.span, start }, mark));
-                outcomes.append(&mut ready);
-                points.extend(scored.iter().flat_map(|view| plot_points(view, start)));
-            }
-            self.unsaved += 1;
-        }
-        // Plots first: the results' rename is what commits the chunk.
-        self.plots.commit(plots::plot_schema(), &[plots::to_batch(&points)?], covers.clone())?;
-        self.results.commit(result_schema(), &[to_batch(&outcomes)?], covers)?;
-        if self.unsaved >= SNAPSHOT {
-            self.checkpoints.save(&self.world)?;
-            self.unsaved = 0;
-        }
-        Ok(())
-    }
-
-    /// The results of a bucket, with whom its records are due to.
-    async fn explained(&self, scored: &[ScoredView], start: i64, read: &mut Ahead) -> Result<Vec<BucketOutcome>> {
-        let span = i64::from(self.span);
-        let wanted = scored.iter().any(has_records);
-        if wanted && start >= read.until {
-            read.until = (start + AHEAD * span).min(read.to);
-            read.failures = self.failures(start, read.until).await?;
-        }
-        let failures = read.failures.get(&start.div_euclid(span)).filter(|_| wanted).map_or(&[][..], Vec::as_slice);
-        let one = |view: &ScoredView| {
-            self.world.views.get(&view.perspective).map(|state| compose(view, state, failures, start, self.span))
-        };
-        Ok(scored.iter().filter_map(one).collect())
-    }
-
-    /// Failures of the buckets in `from..to` (s).
-    async fn failures(&self, from: i64, to: i64) -> Result<Failures> {
-        let (from, to) = (from * 1_000_000, to * 1_000_000);
-        let time = |value| ScalarValue::TimestampMicrosecond(Some(value), Some("UTC".into()));
-        let span = ScalarValue::Int64(Some(i64::from(self.span) * 1_000_000));
-        loop {
-            let files = self.store.files(from, to)?;
-            let mut failures = Failures::new();
-            if files.is_empty() {
-                return Ok(failures);
-            }
-            match run(FAILURES_SQL, files.clone(), vec![span.clone(), time(from), time(to)]).await {
-                Ok(batches) => {
-                    batches.iter().try_for_each(|batch| read_failures(batch, &mut failures))?;
-                    return Ok(failures);
-                }
-                Err(error) if self.store.weed(&files) == 0 => return Err(error),
-                Err(_) => {}
-            }
-        }
-    }
-
-    /// Merges the results and plots of whole days before `before` (days since the epoch).
-    fn compact(&mut self, before: i64) -> Result<()> {
-        for covers in self.results.scattered(before) {
-            let known = self.known.buckets_now()?;
-            let wanted: BTreeSet<(i64, u32)> = covers.iter().map(|(id, _)| (id.start * 1000, id.span)).collect();
-            let outcomes = known.iter().filter(|(key, _)| wanted.contains(&(key.0, key.1))).map(|(_, o)| o.as_ref());
-            self.results.commit(result_schema(), &[to_batch(outcomes)?], covers)?;
-        }
-        self.results.remove_replaced();
-        for covers in self.plots.scattered(before) {
-            let current = self.plots.current();
-            let mut points: Vec<PlotPoint> = Vec::new();
-            let paths: BTreeSet<_> =
-                covers.iter().filter_map(|(id, _)| current.get(id)).map(|(segment, _)| segment.path.clone()).collect();
-            for path in &paths {
-                for batch in crate::store::page::read_through(path).unwrap_or_default() {
-                    let speaks = |p: &PlotPoint| {
-                        current
-                            .get(&BucketId { span: self.span, start: p.bucket })
-                            .is_some_and(|(s, _)| s.path == *path)
-                    };
-                    points.extend(plots::from_batch(&batch).into_iter().filter(speaks));
-                }
-            }
-            points.sort_by(|a, b| a.bucket.cmp(&b.bucket).then_with(|| a.series.cmp(&b.series)));
-            self.plots.commit(plots::plot_schema(), &[plots::to_batch(&points)?], covers)?;
-        }
-        self.plots.remove_replaced();
-        Ok(())
+        self.counts.counted().into_iter().map(fold).collect()
     }
 }
 
-/// Failures read for the buckets before `until` (s), of those before `to` that are being scored.
-#[derive(Debug, Default)]
-struct Ahead {
-    failures: Failures,
-    until: i64,
-    to: i64,
-}
-
-/// Keeps what was first written, and marks what late data changed.
-fn carry(outcome: &mut BucketOutcome, known: Option<&BucketOutcome>, late: bool) {
-    let Some(known) = known else { return };
-    let counts = |o: &BucketOutcome| (o.bucket.event_count, o.bucket.failed_count);
-    outcome.revised = known.revised || (late && counts(known) != counts(outcome));
-    outcome.bucket.initial_anomaly_score = known.bucket.initial_anomaly_score;
-    for stored in &mut outcome.records {
-        let record = &mut stored.record;
-        record.revised = outcome.revised;
-        if let Some(first) = known.records.iter().find(|other| other.record.series == record.series) {
-            record.initial_record_score = first.record.initial_record_score;
-        }
-    }
-    for influencer in &mut outcome.influencers {
-        let same = |other: &&jobs::InfluencerResult| other.field == influencer.field && other.value == influencer.value;
-        if let Some(first) = known.influencers.iter().find(same) {
-            influencer.initial_influencer_score = first.initial_influencer_score;
-        }
-    }
-}
-
-/// Telling records that were not there before, or had another score.
-fn fresh(outcome: &BucketOutcome, known: Option<&BucketOutcome>) -> Vec<jobs::AnomalyRecord> {
-    let is_new = |stored: &&crate::results::rows::StoredRecord| {
-        stored.primary && !known.is_some_and(|known| known.records.contains(stored))
-    };
-    outcome.records.iter().filter(is_new).map(|stored| stored.record.clone()).collect()
-}
-
-fn fold(sum: u64, start: i64, mark: u64) -> u64 {
+/// The lineage of a state that has taken in one bucket more.
+pub(super) fn fold(sum: u64, start: i64, mark: u64) -> u64 {
     (sum.rotate_left(7) ^ mark.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_add(start as u64)
 }
 

@@ -2,18 +2,29 @@
 //!
 //! A detection is a pure function of the store: live equals replay. Must not know HTTP or sockets.
 
+mod carry;
 mod checkpoint;
 mod compose;
 mod detector;
 mod explain;
+mod forecast;
+mod interim;
+mod newcomers;
+mod pass;
 mod primary;
+mod reasons;
+mod room;
+mod series;
 mod settings;
+mod snapshot;
 mod status;
-mod world;
+pub(crate) mod world;
 
 #[cfg(test)]
 mod tests;
 
 pub use detector::Detector;
+pub use forecast::{ForecastPoint, Forecaster};
+pub use interim::Interim;
 pub use settings::DetectSettings;
 pub use status::{DetectSummary, JobState, JobStatus, Progress, Silent};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::buckets::count::Limits;
+use crate::detect::world::Rules;
 use crate::error::{Result, StoreError};
 
 /// How detection counts and scores.
@@ -17,6 +19,11 @@ pub struct DetectSettings {
     pub time_zone: chrono_tz::Tz,
     /// Series kept apart per bucket, perspective and level; the rest is pooled and counted as such.
     pub max_series: u32,
+    /// Bytes that the models of all series may take. Beyond it the series with the least evidence are forgotten, and
+    /// counted as such.
+    pub memory: usize,
+    /// How long counts and results are kept; `None`: for ever.
+    pub keep_results: Option<Duration>,
     /// A series without a failure for this long is forgotten.
     pub prune_window: Duration,
 }
@@ -28,7 +35,9 @@ impl Default for DetectSettings {
             grace: Duration::from_secs(60),
             query_delay: Duration::from_secs(60),
             time_zone: chrono_tz::Tz::UTC,
-            max_series: 2_000,
+            max_series: 10_000,
+            memory: 400 << 20,
+            keep_results: None,
             prune_window: Duration::from_secs(14 * 86_400),
         }
     }
@@ -48,6 +57,26 @@ impl DetectSettings {
                 reason: format!("{:?} is not a whole number of seconds from 1 s to 1 d", self.bucket_span),
             }),
         }
+    }
+
+    /// How many series counts keep apart.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { series: self.max_series.max(1), quiet: (self.max_series / 4).max(1) }
+    }
+
+    /// How buckets are scored.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            max_series: self.max_series.max(1) as usize,
+            prune_days: self.prune_window.as_secs_f64() / 86_400.0,
+            memory: self.memory,
+        }
+    }
+
+    /// A short text of everything that changes what models learn.
+    pub(crate) fn fingerprint(&self) -> String {
+        let (span, prune) = (self.bucket_span.as_secs(), self.prune_window.as_secs());
+        format!("{span}-{}-{}-{prune}-{}", self.time_zone.name(), self.max_series, self.memory)
     }
 
     /// End of the last sealed bucket at `now` (seconds since the epoch).

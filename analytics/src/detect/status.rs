@@ -74,6 +74,10 @@ pub struct JobStatus {
     pub series: u64,
     /// Series that the last bucket pooled because there were too many.
     pub pooled: u64,
+    /// Series that failed once lately and have no model yet.
+    pub newcomers: u64,
+    /// Series forgotten so far for lack of room.
+    pub evicted: u64,
     /// Memory of the models, bytes (estimate).
     pub memory_bytes: u64,
 }

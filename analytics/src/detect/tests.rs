@@ -9,6 +9,9 @@ use super::*;
 use crate::testing::{SECOND, T0, noise, put, session, store, wait};
 use crate::{AnomalyFilter, ResultStore, SessionFilter, SessionStore};
 
+mod crash;
+mod limits;
+
 const SPAN: i64 = 60;
 const BUCKETS: i64 = 200;
 const OUTAGE: i64 = 180;
@@ -186,35 +189,6 @@ fn what_a_crash_leaves_is_made_good() {
         run(&mut Detector::open(&store, settings()).unwrap(), end_of(BUCKETS));
         assert_eq!(everything(&store), expected, "{lost}");
     }
-}
-
-#[test]
-fn a_scan_over_all_ports_makes_few_models_and_one_story() {
-    let (_folder, store) = store();
-    fill(&store, "a", 0..150);
-    let scan: Vec<_> = (1..=3_000u16)
-        .map(|port| {
-            session(
-                500_000 + u64::from(port),
-                T0 + 150 * SPAN * SECOND + 1,
-                "10.9.9.9",
-                "10.0.0.2",
-                port,
-                Outcome::Refused,
-            )
-        })
-        .collect();
-    put(&store, "scan", &scan);
-    fill(&store, "b", 150..152);
-    let small = DetectSettings { max_series: 200, ..settings() };
-    let mut detector = Detector::open(&store, small).unwrap();
-    run(&mut detector, end_of(152));
-    let private = detector.status().into_iter().find(|job| job.perspective == Perspective::Private).unwrap();
-    assert!(private.series <= 5 * 200, "{private:?}");
-    let at = T0 / 1000 + 150 * SPAN * 1000;
-    let found = ResultStore::open(&store).anomalies(&AnomalyFilter::between(at, at + 1)).unwrap();
-    assert!(found.len() <= 3 && found[0].record_score.value() >= 75.0, "{}", found.len());
-    assert_eq!(found[0].cause.as_ref().unwrap().group, "attack");
 }
 
 #[test]

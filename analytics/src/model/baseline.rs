@@ -1,5 +1,6 @@
 //! One series: what to expect of the next bucket, how surprising its count is, and learning from it.
 
+mod forecast;
 use jobs::Expectation;
 
 use crate::model::calendar::Moment;
@@ -174,6 +175,11 @@ impl Baseline {
         newcomer.level.adopt(NEWCOMER_RATE, NEWCOMER_EVENTS);
         newcomer.slow.adopt(NEWCOMER_RATE, NEWCOMER_EVENTS);
         newcomer
+    }
+
+    /// Fits of series that begin together are spread over a day: this one's first is so much later, 0-1 days.
+    pub fn delay_fit(&mut self, days: f64) {
+        self.until_fit = days;
     }
 
     /// Events so far.
@@ -358,7 +364,7 @@ impl Baseline {
         if self.profile.is_none() && self.events >= PROFILE_EVENTS {
             let flat = Profile::flat((self.buckets - 1.0).min(14.0 / moment.days.max(1e-9)));
             self.profile = Some(Box::new(flat));
-            self.until_fit = (1.0 - self.days).max(0.0);
+            self.until_fit = if self.days < 1.0 { 1.0 - self.days + self.until_fit } else { 0.0 };
         }
         let (days, events, dispersion) = (self.days, self.events, self.dispersion());
         let Some(profile) = &mut self.profile else { return };

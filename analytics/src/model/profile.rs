@@ -1,7 +1,7 @@
 //! The seasonal profile of a busy series: decayed sums per quarter hour of the week, and the fit made of them.
 
 use crate::model::calendar::{DAY_SLOTS, Moment, WEEK_SLOTS};
-use crate::model::features::{Complexity, row, week, width};
+use crate::model::features::{Complexity, eta, row, week, width};
 use crate::model::glm::{Row, deviance, fit};
 use crate::model::persist::persist;
 
@@ -20,16 +20,18 @@ pub struct Profile {
     counts: Vec<f32>,
     weights: Vec<f32>,
     scale: f64,
-    ring: Vec<f32>,
+    /// Upper halves of `f32`: two digits of each count are enough for a median.
+    ring: Vec<u16>,
     ring_days: Vec<i64>,
-    /// ln of the expected count per slot of the week.
-    eta: Vec<f32>,
     spikes: Vec<u16>,
+    /// Of ln of the expected count in units of the level.
     coefficients: Vec<f64>,
+    /// ln of the level at the last fit.
+    ln_level: f64,
     complexity: u8,
 }
 
-persist!(Profile { counts, weights, scale, ring, ring_days, eta, spikes, coefficients, complexity });
+persist!(Profile { counts, weights, scale, ring, ring_days, spikes, coefficients, ln_level, complexity });
 
 impl Profile {
     /// A flat profile of a series that has been at its level over `buckets` buckets.
@@ -39,26 +41,32 @@ impl Profile {
             counts: vec![per_slot; WEEK_SLOTS],
             weights: vec![per_slot; WEEK_SLOTS],
             scale: 1.0,
-            ring: vec![f32::NAN; RING_DAYS * DAY_SLOTS],
+            ring: vec![half(f32::NAN); RING_DAYS * DAY_SLOTS],
             ring_days: vec![i64::MIN; RING_DAYS],
-            eta: vec![0.0; WEEK_SLOTS],
             spikes: Vec::new(),
             coefficients: vec![0.0],
+            ln_level: 0.0,
             complexity: 0,
         }
     }
 
     /// Expected count of a slot in units of the level.
     pub fn at(&self, slot: usize) -> f64 {
-        f64::from(self.eta[slot % WEEK_SLOTS]).exp()
+        let complexity = match self.complexity {
+            0 => Complexity::Constant,
+            1 => Complexity::Day,
+            _ => Complexity::Week,
+        };
+        let eta = eta(slot % WEEK_SLOTS, complexity, &self.spikes, &self.coefficients);
+        ((eta + self.ln_level).clamp(-12.0, 15.0) - self.ln_level).exp()
     }
 
     /// Bytes in memory.
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
-            + 4 * (self.counts.len() + self.weights.len() + self.ring.len() + self.eta.len())
-            + 8 * (self.coefficients.len() + self.ring_days.len())
-            + 2 * self.spikes.len()
+            + 4 * (self.counts.capacity() + self.weights.capacity())
+            + 8 * (self.coefficients.capacity() + self.ring_days.capacity())
+            + 2 * (self.spikes.capacity() + self.ring.capacity())
     }
 
     /// Takes one bucket in: `count` in units of the level then, so that a level that moves leaves the shape alone, with
@@ -77,11 +85,12 @@ impl Profile {
         let days = &mut self.ring[place * DAY_SLOTS..(place + 1) * DAY_SLOTS];
         if self.ring_days[place] != moment.day {
             self.ring_days[place] = moment.day;
-            days.fill(f32::NAN);
+            days.fill(half(f32::NAN));
         }
         let of_day = slot % DAY_SLOTS;
         // Buckets shorter than a slot: the largest stands for it.
-        days[of_day] = if days[of_day].is_nan() { count as f32 } else { days[of_day].max(count as f32) };
+        let known = whole(days[of_day]);
+        days[of_day] = half(if known.is_nan() { count as f32 } else { known.max(count as f32) });
     }
 
     /// Fits anew, with the noise of counts at this level. Returns by how much the profile as a whole went up.
@@ -139,11 +148,11 @@ impl Profile {
                 None => self.spikes.clear(),
             }
         }
-        let eta = week(best.0, &self.spikes, &best.1);
-        self.eta = eta.into_iter().map(|eta| (eta.clamp(-12.0, 15.0) - level.ln()) as f32).collect();
         self.complexity = best.0 as u8;
         self.coefficients = best.1;
-        self.coefficients[0] -= level.ln();
+        self.coefficients.shrink_to_fit();
+        self.ln_level = level.ln();
+        self.coefficients[0] -= self.ln_level;
         let after: f64 = (0..WEEK_SLOTS).map(|slot| self.at(slot)).sum();
         (after / before.max(1e-12)).clamp(1e-6, 1e6)
     }
@@ -188,7 +197,7 @@ impl Profile {
         let mut counts = Vec::with_capacity(RING_DAYS);
         let mut fitted = 0.0;
         for (place, day) in self.ring_days.iter().enumerate() {
-            let count = self.ring[place * DAY_SLOTS + of_day];
+            let count = whole(self.ring[place * DAY_SLOTS + of_day]);
             if *day != i64::MIN && !count.is_nan() {
                 counts.push(level * f64::from(count));
                 // Days are counted from the common era, whose first day was a Monday.
@@ -203,4 +212,14 @@ impl Profile {
         let (_, median, _) = counts.select_nth_unstable_by(middle, f64::total_cmp);
         Some((*median, fitted))
     }
+}
+
+/// The upper half of a number, rounded; what is no number stays none.
+fn half(value: f32) -> u16 {
+    let bits = value.to_bits();
+    if value.is_nan() { 0x7fc0 } else { ((bits + 0x8000) >> 16) as u16 }
+}
+
+fn whole(half: u16) -> f32 {
+    f32::from_bits(u32::from(half) << 16)
 }

@@ -46,7 +46,8 @@ fn compared(op: Operator, literal: &Expr) -> Option<(Micros, Micros)> {
 
 fn is_end(expr: &Expr) -> bool {
     match expr {
-        Expr::Column(column) => column.name == "end",
+        // Roll-ups have the start of their hour or day.
+        Expr::Column(column) => matches!(column.name.as_str(), "end" | "time"),
         Expr::Cast(cast) => is_end(&cast.expr),
         _ => false,
     }

@@ -8,6 +8,7 @@ pub(crate) mod filter;
 pub(crate) mod flows;
 pub(crate) mod functions;
 mod results;
+mod rollups;
 pub(crate) mod sessions;
 mod whole;
 
@@ -23,6 +24,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::error::Result;
 use crate::store::SessionStore;
+use crate::store::layout::{DAYS, HOURS};
 use filter::Filter;
 use whole::{Scanned, whole};
 
@@ -49,7 +51,8 @@ impl QueryEngine {
     ///
     /// `sessions` has the stored columns, with addresses as text; equality, `IN` and `cidr_match(client_ip,
     /// '10.0.0.0/8')` on addresses and ranges of `"end"` decide which files and pages are read. `results` has one row
-    /// per record, bucket and influencer (`result_type`). Session files that turn out corrupt are left out and reported,
+    /// per record, bucket and influencer (`result_type`). `sessions_hourly` and `sessions_daily` have sums of sessions by
+    /// `time`, parties and outcome, for long ranges. Session files that turn out corrupt are left out and reported,
     /// without a row of theirs being given.
     ///
     /// # Errors
@@ -77,6 +80,10 @@ impl QueryEngine {
         let sessions = sessions::TextSessions::of_store(self.store.clone(), scanned.clone(), self.only.as_ref());
         context.register_table("sessions", Arc::new(sessions))?;
         context.register_table("results", Arc::new(results::ResultsTable::of_store(self.store.clone())))?;
+        for (name, folder, span) in [("sessions_hourly", HOURS, 3_600), ("sessions_daily", DAYS, 86_400)] {
+            let table = rollups::RollupTable::of_store(self.store.clone(), folder, span);
+            context.register_table(name, Arc::new(table))?;
+        }
         let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         Ok(context.sql_with_options(sql, read_only).await?.execute_stream().await?)
     }

@@ -4,6 +4,7 @@
 
 mod changes;
 pub(crate) mod columns;
+pub(crate) mod compact;
 pub(crate) mod plots;
 pub(crate) mod rows;
 mod select;
@@ -18,7 +19,7 @@ use tracker::Perspective;
 
 use crate::error::Result;
 use crate::store::SessionStore;
-use crate::store::layout::RESULTS;
+use crate::store::layout::{COUNTS, PLOTS, RESULTS};
 use crate::store::page::read_through;
 use crate::store::segments::{BucketId, Segments};
 use rows::{BucketOutcome, from_batch};
@@ -40,15 +41,31 @@ type Buckets = BTreeMap<(i64, u32, Perspective), Arc<BucketOutcome>>;
 #[derive(Debug)]
 struct Cache {
     segments: Segments,
+    /// Read for single series, never held.
+    counts: Segments,
+    plots: Segments,
     loaded: HashMap<PathBuf, Vec<Arc<BucketOutcome>>>,
+    /// What is sealed.
     buckets: Arc<Buckets>,
+    /// What is not sealed yet; where a bucket is in both, it has been sealed meanwhile.
+    interim: Vec<Arc<BucketOutcome>>,
+    shown: Arc<Buckets>,
 }
 
 impl ResultStore {
     /// The results of this store.
     pub fn open(store: &SessionStore) -> Self {
         let segments = Segments::new(store.root(), RESULTS);
-        let cache = Cache { segments, loaded: HashMap::new(), buckets: Arc::default() };
+        let (counts, plots) = (Segments::new(store.root(), COUNTS), Segments::new(store.root(), PLOTS));
+        let cache = Cache {
+            segments,
+            counts,
+            plots,
+            loaded: HashMap::new(),
+            buckets: Arc::default(),
+            interim: Vec::new(),
+            shown: Arc::default(),
+        };
         Self { store: store.clone(), cache: Arc::new(Mutex::new(cache)) }
     }
 
@@ -96,8 +113,20 @@ impl ResultStore {
         let mut cache = self.lock();
         if cache.segments.refresh()? {
             cache.reload();
+            cache.show();
         }
-        Ok(Arc::clone(&cache.buckets))
+        Ok(Arc::clone(&cache.shown))
+    }
+
+    /// Shows these results of buckets that are not sealed yet, in place of those shown before, through this store and its
+    /// clones. Returns those that are new or changed.
+    pub(crate) fn show_interim(&self, outcomes: Vec<BucketOutcome>) -> Result<Vec<Arc<BucketOutcome>>> {
+        self.buckets_now()?;
+        let mut cache = self.lock();
+        let before = std::mem::take(&mut cache.interim);
+        cache.interim = outcomes.into_iter().map(Arc::new).collect();
+        cache.show();
+        Ok(cache.interim.iter().filter(|outcome| !before.contains(outcome)).cloned().collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, Cache> {
@@ -106,6 +135,18 @@ impl ResultStore {
 }
 
 impl Cache {
+    /// Puts sealed and interim results together.
+    fn show(&mut self) {
+        let key = |outcome: &BucketOutcome| {
+            let bucket = &outcome.bucket;
+            (bucket.timestamp, bucket.bucket_span, bucket.perspective)
+        };
+        self.shown = Arc::clone(&self.buckets);
+        for outcome in self.interim.iter().filter(|outcome| !self.buckets.contains_key(&key(outcome))) {
+            Arc::make_mut(&mut self.shown).insert(key(outcome), Arc::clone(outcome));
+        }
+    }
+
     /// Reads segments that are new, drops those that are gone, and picks the newest for each bucket.
     fn reload(&mut self) {
         loop {

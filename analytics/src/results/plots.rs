@@ -11,6 +11,7 @@ use jobs::{Expectation, SeriesKey};
 use tracker::locality::address_key;
 
 use crate::buckets::count::Rows;
+use crate::buckets::stored::number;
 use crate::error::Result;
 use crate::key::{level_from, level_name};
 use crate::results::columns::Columns;
@@ -36,6 +37,7 @@ pub fn plot_schema() -> SchemaRef {
         let decimal = |name: &str| Field::new(name, DataType::Float64, false);
         Arc::new(Schema::new(vec![
             Field::new("bucket", DataType::Int64, false),
+            Field::new("series", DataType::Int64, false),
             Field::new("perspective", DataType::Utf8, false),
             Field::new("level", DataType::Utf8, false),
             Field::new("server_ip", DataType::Binary, true),
@@ -62,6 +64,7 @@ pub fn to_batch(points: &[PlotPoint]) -> Result<RecordBatch> {
         |pick: fn(&PlotPoint) -> f64| Arc::new(Float64Array::from_iter_values(points.iter().map(pick))) as ArrayRef;
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from_iter_values(points.iter().map(|p| p.bucket))),
+        Arc::new(Int64Array::from_iter_values(points.iter().map(|p| number(&p.series)))),
         Arc::new(StringArray::from_iter_values(points.iter().map(|p| p.series.perspective.as_str()))),
         Arc::new(StringArray::from_iter_values(points.iter().map(|p| level_name(p.series.level)))),
         binary(|key| key.server),

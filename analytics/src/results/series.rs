@@ -1,24 +1,20 @@
 //! One series over time: counts, what was expected, and scores. Reads the counts and plots data sets.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
+use arrow::array::{AsArray, BooleanArray};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Expr, ident, lit};
-use datafusion::prelude::ParquetReadOptions;
 use jobs::{Expectation, OutcomeCount, SeriesKey};
-use tracker::locality::address_key;
 
 use crate::buckets::counts::{BucketCounts, TCP_FAILURES, Tally};
 use crate::buckets::stored;
-use crate::error::Result;
-use crate::key::level_name;
-use crate::query::context;
-use crate::results::ResultStore;
+use crate::error::{Result, StoreError};
 use crate::results::plots::{self, PlotPoint};
-use crate::store::layout::{COUNTS, PLOTS};
+use crate::results::{Cache, ResultStore};
+use crate::store::scan::{between, scan};
 use crate::store::segments::{BucketId, Segments};
 
 /// One bucket of a series. `None` counts: the bucket is missing, nothing was delivered.
@@ -53,30 +49,42 @@ pub struct SeriesView {
     pub learning: Option<String>,
 }
 
+/// A span, files, and for each covered bucket the file that counts.
+type Covering = (u32, BTreeSet<PathBuf>, BTreeMap<i64, PathBuf>);
+
 impl ResultStore {
     /// A series in `from..to` (ms). A series that was never seen has no points.
     ///
     /// # Errors
     /// The data sets cannot be listed.
     pub async fn series(&self, key: &SeriesKey, from: i64, to: i64) -> Result<SeriesView> {
+        let (store, key) = (self.clone(), key.clone());
+        let read = tokio::task::spawn_blocking(move || store.read_series(&key, from, to)).await;
+        read.unwrap_or_else(|error| Err(StoreError::io("read", self.store().root())(std::io::Error::other(error))))
+    }
+
+    fn read_series(&self, key: &SeriesKey, from: i64, to: i64) -> Result<SeriesView> {
         let (from, to) = (from.div_euclid(1000), to.saturating_add(999).div_euclid(1000));
-        let (span, files, covered) = self.covering(COUNTS, from, to)?;
+        // Its own rows, those of the pool that it may be in, and those that tell who delivered anything.
+        let wanted = [stored::number(key), stored::pool(key.perspective, key.level), stored::OBSERVERS];
+        let (span, files, covered) = self.covering(|cache| &mut cache.counts, from, to)?;
         let mut counts: BTreeMap<i64, BucketCounts> = BTreeMap::new();
         for path in &files {
             let mut found = BTreeMap::new();
-            for batch in read_rows(path, key, from, to).await.unwrap_or_default() {
-                let _ = stored::from_batch(&batch, &mut found);
-            }
+            // What is unreadable is not known; detection makes it anew.
+            let _ = of_series(path, &wanted, (from, to), &mut |batch| stored::from_batch(batch, &mut found));
             found.retain(|start, _| covered.get(start) == Some(path));
             counts.append(&mut found);
         }
         let mut plotted: BTreeMap<i64, PlotPoint> = BTreeMap::new();
-        let (_, files, current) = self.covering(PLOTS, from, to)?;
+        let (_, files, current) = self.covering(|cache| &mut cache.plots, from, to)?;
         for path in &files {
-            for batch in read_rows(path, key, from, to).await.unwrap_or_default() {
-                let points = plots::from_batch(&batch).into_iter().filter(|p| current.get(&p.bucket) == Some(path));
-                plotted.extend(points.filter(|p| p.series == *key).map(|p| (p.bucket, p)));
-            }
+            let _ = of_series(path, &wanted[..1], (from, to), &mut |batch| {
+                let points = plots::from_batch(batch).into_iter();
+                let ours = points.filter(|p| p.series == *key && current.get(&p.bucket) == Some(path));
+                plotted.extend(ours.map(|p| (p.bucket, p)));
+                Ok(())
+            });
         }
         let mut total = [0; TCP_FAILURES.len()];
         let mut points = Vec::new();
@@ -98,10 +106,12 @@ impl ResultStore {
     }
 
     /// The newest span's segments over a range (s): span, files, and for each covered bucket the file that counts.
-    fn covering(&self, folder: &str, from: i64, to: i64) -> Result<(u32, BTreeSet<PathBuf>, BTreeMap<i64, PathBuf>)> {
-        let mut segments = Segments::new(self.store().root(), folder);
+    fn covering(&self, which: fn(&mut Cache) -> &mut Segments, from: i64, to: i64) -> Result<Covering> {
+        let mut cache = self.lock();
+        let segments = which(&mut cache);
         segments.refresh()?;
         let current = segments.current();
+        drop(cache);
         let newest = current.iter().max_by_key(|(id, (segment, _))| (segment.generation, id.start));
         let span = newest.map_or(0, |(id, _)| id.span);
         let id = |start| BucketId { span, start };
@@ -113,46 +123,21 @@ impl ResultStore {
     }
 }
 
-/// Rows of a data set's file that may speak of the series: its own, the observers, and its level's pool.
-async fn read_rows(path: &std::path::Path, key: &SeriesKey, from: i64, to: i64) -> Result<Vec<RecordBatch>> {
-    let context = context();
-    let bytes =
-        |ip: Option<std::net::IpAddr>| lit(ScalarValue::Binary(ip.map(|ip| address_key(ip).to_be_bytes().to_vec())));
-    let is = |name: &str, value: Expr, given: bool| if given { ident(name).eq(value) } else { ident(name).is_null() };
-    let own = is("server_ip", bytes(key.server), key.server.is_some())
-        .and(is("client_ip", bytes(key.client), key.client.is_some()))
-        .and(is("server_port", lit(key.port.unwrap_or_default()), key.port.is_some()))
-        .and(ident("level").eq(lit(level_name(key.level))));
-    let time = ident("bucket").gt_eq(lit(from)).and(ident("bucket").lt(lit(to)));
-    let options = ParquetReadOptions::default();
-    let rows = context.read_parquet(path.to_string_lossy().as_ref(), options).await?;
-    let wider = if rows.schema().has_column_with_unqualified_name("observer") {
-        let pooled = ident("pooled").and(ident("level").eq(lit(level_name(key.level))));
-        own.or(pooled.and(ident("perspective").eq(lit(key.perspective.as_str())))).or(ident("observer").is_not_null())
-    } else {
-        own.and(ident("perspective").eq(lit(key.perspective.as_str())))
-    };
-    let batches = rows.filter(time.and(wider))?.collect().await?;
-    batches.iter().map(plain).collect()
-}
-
-/// The batch with string and binary views as plain arrays.
-fn plain(batch: &RecordBatch) -> Result<RecordBatch> {
-    use arrow::datatypes::{DataType, Field, Schema};
-    let schema = batch.schema();
-    let fields: Vec<Arc<Field>> = schema
-        .fields()
-        .iter()
-        .map(|field| match field.data_type() {
-            DataType::Utf8View => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8)),
-            DataType::BinaryView => Arc::new(field.as_ref().clone().with_data_type(DataType::Binary)),
-            _ => Arc::clone(field),
-        })
-        .collect();
-    let columns =
-        batch.columns().iter().zip(&fields).map(|(column, field)| arrow::compute::cast(column, field.data_type()));
-    let columns = columns.collect::<std::result::Result<Vec<_>, _>>()?;
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+/// The rows of a data set's file with one of these numbers of series, of the buckets in a range (s).
+fn of_series(
+    path: &Path,
+    wanted: &[i64],
+    (from, to): (i64, i64),
+    each: &mut dyn FnMut(&RecordBatch) -> Result<(), String>,
+) -> Result<(), String> {
+    let ranges: Vec<_> = wanted.iter().map(|number| *number..=*number).collect();
+    scan(path, "series", &ranges, &mut |batch| {
+        let batch = between(batch, "bucket", from, to)?;
+        let series = batch.column_by_name("series").and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let series = series.ok_or("a column is missing")?;
+        let mask: BooleanArray = series.values().iter().map(|number| Some(wanted.contains(number))).collect();
+        each(&filter_record_batch(&batch, &mask).map_err(|e| e.to_string())?)
+    })
 }
 
 /// The series' counts: its own, zero while observers were alive, unknown where it may be in the pool.

@@ -1,46 +1,48 @@
-//! Merging the many small files of an hour that is over into one.
+//! Merging the many small files of an hour into one.
 //!
 //! The merged file names those that it replaces in its footer, so that from its rename on they no longer count; they
 //! are removed a while later, when no reader has them open. A crash in between changes nothing that is read.
 
-use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use tracker::Micros;
+use arrow::array::new_null_array;
+use arrow::datatypes::Field;
+use arrow::record_batch::RecordBatch;
+use tracker::{Micros, session_schema};
 use ulid::Ulid;
 
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use crate::store::footer::{Original, REPLACES, SessionFile};
-use crate::store::layout::{HOUR, hour_folder};
+use crate::store::layout::{HOUR, LATEST, hour_folder};
 use crate::store::page::read_through;
 use crate::store::writer::sorted;
 use crate::store::{SessionStore, seal};
 
-/// Small files of an hour that are worth merging.
+/// What the names of merged files begin with.
+pub const MERGED: &str = "merged";
+/// Small files of an hour that is over that are worth merging.
 const MANY: usize = 8;
-/// An hour is merged when this long has passed since its end.
+/// Small files of an hour that goes on that are worth merging: every file costs each query its opening.
+const CROWD: usize = 96;
+/// An hour is over when this long has passed since its end.
 const SETTLED: Micros = HOUR;
 /// Replaced files are removed when the merged one is this old.
 const READERS: Duration = Duration::from_secs(600);
 /// Rows merged at once, so that memory stays bounded.
 const MOST_ROWS: u64 = 4_000_000;
-/// Hours looked back.
-const HOURS: i64 = 48;
 
 impl SessionStore {
-    /// Merges the files of hours that ended well before `sealed` and removes those that were replaced long ago.
+    /// Merges the small files of hours from `since` on and removes those that were replaced long ago.
     /// Returns how many files were merged.
-    pub(crate) fn compact(&self, now: Micros, sealed: Micros) -> Result<usize> {
+    pub(crate) fn compact(&self, now: Micros, since: Micros) -> Result<usize> {
         let mut merged = 0;
-        for hour in self.hours(sealed - HOURS * HOUR, sealed)? {
-            if (hour + 1) * HOUR + SETTLED > sealed {
-                continue;
-            }
+        for hour in self.hours(since.max(0), LATEST)? {
             let files = self.hour(hour)?;
             self.remove_replaced(hour, &files, now)?;
             let small: Vec<_> = files.into_iter().filter(|file| file.originals.len() == 1).collect();
-            if small.len() >= MANY {
+            let over = (hour + 1) * HOUR + SETTLED <= now;
+            if small.len() >= if over { MANY } else { CROWD } {
                 merged += self.merge(hour, &small, now)?;
             }
         }
@@ -58,7 +60,9 @@ impl SessionStore {
                 continue;
             };
             rows += file.rows;
-            batches.extend(read);
+            for batch in &read {
+                batches.push(today(batch)?);
+            }
             originals.extend(file.originals.iter().cloned());
         }
         if originals.len() < 2 {
@@ -66,7 +70,7 @@ impl SessionStore {
         }
         let batch = sorted(&batches)?;
         let id = Ulid::from_datetime(UNIX_EPOCH + Duration::from_micros(u64::try_from(now).unwrap_or(0)));
-        let target = hour_folder(self.root(), hour).join(format!("merged-{}.parquet", id.to_string()));
+        let target = hour_folder(self.root(), hour).join(format!("{MERGED}-{}.parquet", id.to_string()));
         let notes = [(REPLACES, Original::note(&originals))];
         seal::write_parquet(self.root(), &target, batch.schema(), &[batch], &notes)?;
         Ok(originals.len())
@@ -86,15 +90,20 @@ impl SessionStore {
                 continue;
             }
             for original in &file.originals {
-                let path = folder.join(&original.name);
-                match fs::remove_file(&path) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(StoreError::io("remove", &path)(error));
-                    }
-                    _ => {}
-                }
+                seal::remove(&folder.join(&original.name))?;
             }
         }
         Ok(())
     }
+}
+
+/// The rows in today's form: files of older versions lack columns that were added since.
+fn today(batch: &RecordBatch) -> Result<RecordBatch> {
+    let schema = session_schema();
+    let column = |field: &Arc<Field>| {
+        let known = batch.column_by_name(field.name()).map(Arc::clone);
+        known.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
+    };
+    let columns = schema.fields().iter().map(column).collect();
+    Ok(RecordBatch::try_new(schema, columns)?)
 }

@@ -22,6 +22,10 @@ pub const COUNTS: &str = "counts";
 pub const PLOTS: &str = "plots";
 /// Folder of the results.
 pub const RESULTS: &str = "results";
+/// Folder of the hourly roll-ups.
+pub const HOURS: &str = "hours";
+/// Folder of the daily roll-ups.
+pub const DAYS: &str = "days";
 /// Folder of the model snapshots.
 pub const MODELS: &str = "models";
 /// Folder of unfinished files.

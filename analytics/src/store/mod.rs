@@ -6,12 +6,15 @@ mod compact;
 pub(crate) mod files;
 pub(crate) mod filter;
 pub(crate) mod footer;
+mod horizon;
 mod ids;
 pub(crate) mod layout;
 pub(crate) mod page;
+pub(crate) mod scan;
 pub(crate) mod seal;
 pub(crate) mod segments;
 mod stored;
+mod upkeep;
 mod writer;
 
 #[cfg(test)]
@@ -30,8 +33,10 @@ use layout::{SESSIONS, TEMPORARY};
 
 pub use files::SkippedFile;
 pub use filter::SessionFilter;
+pub(crate) use horizon::Horizon;
 pub use page::Page;
 pub use stored::StoredFile;
+pub use upkeep::{Retention, Upkeep};
 pub use writer::{SessionWriter, WriterSettings, WriterStats};
 
 /// A store of sessions, counts, results and models under one root folder. Cheap to clone.

@@ -58,12 +58,19 @@ pub fn write_parquet(
     })
 }
 
-/// Writes `bytes` as the file `target`, whole or not at all.
+/// Writes what `fill` writes as the file `target`, whole or not at all.
 ///
 /// # Errors
 /// As [`write_parquet`].
-pub fn write_bytes(root: &Path, target: &Path, bytes: &[u8]) -> Result<()> {
-    write_sealed(root, target, |file| (&mut &*file).write_all(bytes).map_err(StoreError::io("write", target)))
+pub fn write_stream(
+    root: &Path,
+    target: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<()> {
+    write_sealed(root, target, |file| {
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        fill(&mut out).and_then(|()| out.flush()).map_err(StoreError::io("write", target))
+    })
 }
 
 fn write_sealed(root: &Path, target: &Path, fill: impl FnOnce(&File) -> Result<()>) -> Result<()> {
@@ -75,13 +82,31 @@ fn write_sealed(root: &Path, target: &Path, fill: impl FnOnce(&File) -> Result<(
         let file = File::create(&temporary).map_err(StoreError::io("create", &temporary))?;
         fill(&file)?;
         file.sync_all().map_err(StoreError::io("sync", &temporary))?;
+        #[cfg(test)]
+        fault::strike().map_err(StoreError::io("rename", target))?;
         fs::rename(&temporary, target).map_err(StoreError::io("rename", target))
     })();
+    #[cfg(test)]
+    fault::strike().map_err(StoreError::io("go on after", target))?;
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
         return written;
     }
     sync_folder(folder)
+}
+
+/// Removes a file or folder that no longer counts.
+///
+/// # Errors
+/// It cannot be removed; one that is gone already is no error.
+pub fn remove(path: &Path) -> Result<()> {
+    #[cfg(test)]
+    fault::strike().map_err(StoreError::io("remove", path))?;
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a rename in `folder` durable.
@@ -102,4 +127,32 @@ pub fn remove_leftovers(root: &Path, prefix: &str) -> usize {
         .filter(ours)
         .filter(|entry| fs::remove_file(entry.path()).is_ok())
         .count()
+}
+
+/// Death at a chosen moment, for tests: from the n-th step on, nothing more happens to any file.
+#[cfg(test)]
+pub mod fault {
+    use std::cell::Cell;
+    use std::io;
+
+    thread_local! {
+        static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+
+    /// This thread dies after so many steps; `None`: it lives.
+    pub fn after(steps: Option<usize>) {
+        LEFT.set(steps);
+    }
+
+    /// One step.
+    pub fn strike() -> io::Result<()> {
+        match LEFT.get() {
+            None => Ok(()),
+            Some(0) => Err(io::Error::other("killed")),
+            Some(left) => {
+                LEFT.set(Some(left - 1));
+                Ok(())
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -37,6 +37,8 @@ pub struct Segment {
     pub generation: u64,
     /// The buckets it speaks for, each with a mark of what it was made from.
     pub covers: Vec<(BucketId, u64)>,
+    /// How many rows it has.
+    pub rows: u64,
 }
 
 /// A folder of segments.
@@ -45,12 +47,17 @@ pub struct Segments {
     root: PathBuf,
     folder: PathBuf,
     known: BTreeMap<PathBuf, Option<Arc<Segment>>>,
+    /// Made of `known` when asked for; emptied whenever that changes.
+    current: OnceLock<Arc<Current>>,
 }
+
+/// For each covered bucket its newest segment and mark.
+pub type Current = BTreeMap<BucketId, (Arc<Segment>, u64)>;
 
 impl Segments {
     /// The segments in `folder` of the store at `root`.
     pub fn new(root: &Path, folder: &str) -> Self {
-        Self { root: root.to_owned(), folder: root.join(folder), known: BTreeMap::new() }
+        Self { root: root.to_owned(), folder: root.join(folder), known: BTreeMap::new(), current: OnceLock::new() }
     }
 
     /// Looks for new segments and forgets removed ones. Unreadable ones are reported and left out.
@@ -75,7 +82,7 @@ impl Segments {
             } else {
                 changed = true;
                 match read_covers(&path) {
-                    Ok(covers) => Some(Arc::new(Segment { path: path.clone(), generation, covers })),
+                    Ok((covers, rows)) => Some(Arc::new(Segment { path: path.clone(), generation, covers, rows })),
                     Err(reason) => {
                         tracing::warn!(path = %path.display(), reason, "derived file skipped");
                         None
@@ -86,12 +93,19 @@ impl Segments {
         }
         changed |= found.len() != self.known.len();
         self.known = found;
+        if changed {
+            self.current = OnceLock::new();
+        }
         Ok(changed)
     }
 
     /// For each covered bucket its newest segment and mark.
-    pub fn current(&self) -> BTreeMap<BucketId, (Arc<Segment>, u64)> {
-        let mut current: BTreeMap<BucketId, (Arc<Segment>, u64)> = BTreeMap::new();
+    pub fn current(&self) -> Arc<Current> {
+        Arc::clone(self.current.get_or_init(|| Arc::new(self.newest())))
+    }
+
+    fn newest(&self) -> Current {
+        let mut current = Current::new();
         for segment in self.known.values().flatten() {
             for &(bucket, mark) in &segment.covers {
                 match current.get(&bucket) {
@@ -110,6 +124,7 @@ impl Segments {
         if let Some(segment) = self.known.get_mut(path) {
             tracing::warn!(path = %path.display(), "derived file is corrupt and left out");
             *segment = None;
+            self.current = OnceLock::new();
         }
     }
 
@@ -126,7 +141,9 @@ impl Segments {
         let manifest: Vec<String> =
             covers.iter().map(|(bucket, mark)| format!("{}:{}:{mark:x}", bucket.span, bucket.start)).collect();
         seal::write_parquet(&self.root, &path, schema, batches, &[(COVERS, manifest.join(" "))])?;
-        self.known.insert(path.clone(), Some(Arc::new(Segment { path, generation, covers })));
+        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        self.current = OnceLock::new();
+        self.known.insert(path.clone(), Some(Arc::new(Segment { path, generation, covers, rows })));
         Ok(())
     }
 
@@ -142,17 +159,25 @@ impl Segments {
         let gone: Vec<PathBuf> =
             self.known.iter().filter(|(_, s)| s.as_ref().is_some_and(idle)).map(|(path, _)| path.clone()).collect();
         for path in gone {
-            if fs::remove_file(&path).is_ok() {
+            if seal::remove(&path).is_ok() {
                 self.known.remove(&path);
+                self.current = OnceLock::new();
             }
         }
+    }
+
+    /// Removes segments of which every bucket starts before `start` (s).
+    pub fn remove_before(&mut self, start: i64) {
+        let old = |segment: &Arc<Segment>| segment.covers.iter().all(|(bucket, _)| bucket.start < start);
+        self.known.retain(|path, segment| !(segment.as_ref().is_some_and(old) && seal::remove(path).is_ok()));
+        self.current = OnceLock::new();
     }
 
     /// Days (since the epoch) before `before` that more than one segment speaks for, with their buckets.
     pub fn scattered(&self, before: i64) -> Vec<Vec<(BucketId, u64)>> {
         let mut days: BTreeMap<i64, (Vec<(BucketId, u64)>, Vec<&Path>)> = BTreeMap::new();
         let current = self.current();
-        for (bucket, (segment, mark)) in &current {
+        for (bucket, (segment, mark)) in &*current {
             let day = bucket.start.div_euclid(86_400);
             if day < before {
                 let (buckets, paths) = days.entry(day).or_default();
@@ -172,7 +197,8 @@ fn generation_of(path: &Path) -> Option<u64> {
     name.rsplit_once('-')?.1.parse().ok()
 }
 
-fn read_covers(path: &Path) -> Result<Vec<(BucketId, u64)>, String> {
+/// What a segment covers, and its rows.
+fn read_covers(path: &Path) -> Result<(Vec<(BucketId, u64)>, u64), String> {
     let file = File::open(path).map_err(|e| e.to_string())?;
     let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|e| e.to_string())?;
     let manifest = note(&metadata, COVERS).ok_or("it has no manifest")?;
@@ -182,5 +208,7 @@ fn read_covers(path: &Path) -> Result<Vec<(BucketId, u64)>, String> {
         let start = parts.next()?.parse().ok()?;
         Some((BucketId { span, start }, u64::from_str_radix(parts.next()?, 16).ok()?))
     };
-    manifest.split(' ').map(|entry| parse(entry).ok_or_else(|| format!("its manifest has {entry:?}"))).collect()
+    let covers: Result<_, String> =
+        manifest.split(' ').map(|entry| parse(entry).ok_or_else(|| format!("its manifest has {entry:?}"))).collect();
+    Ok((covers?, u64::try_from(metadata.file_metadata().num_rows()).map_err(|e| e.to_string())?))
 }

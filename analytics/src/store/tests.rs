@@ -179,11 +179,35 @@ fn merging_small_files_changes_nothing_that_is_read() {
     let count = || parquet_files(&folder.path().join("sessions")).len();
     assert_eq!((before.len(), count()), (18, 18));
     let later = T0 + 10 * layout::HOUR;
-    assert_eq!(store.compact(later, later).unwrap(), 18);
+    assert_eq!(store.compact(later, 0).unwrap(), 18);
     let fresh = SessionStore::open(folder.path()).unwrap();
     assert_eq!(all(&fresh), before, "while replaced files are still there");
-    assert_eq!(fresh.compact(later + 700 * SECOND, later).unwrap(), 0);
+    assert_eq!(fresh.compact(later + 700 * SECOND, 0).unwrap(), 0);
     assert_eq!(count(), 2);
     let fresh = SessionStore::open(folder.path()).unwrap();
     assert_eq!(all(&fresh), before);
+}
+
+#[test]
+fn files_of_an_older_version_are_merged_with_new_ones() {
+    let (folder, store) = store();
+    let records: Vec<_> = (0..9)
+        .map(|n| session(n, T0 + n.cast_signed() * SECOND, "10.0.0.1", "10.0.0.2", 443, Outcome::Refused))
+        .collect();
+    for (n, record) in records.iter().enumerate() {
+        put(&store, &format!("c{n}"), std::slice::from_ref(record));
+    }
+    // As it was written before there were any cities.
+    let old = &parquet_files(&folder.path().join("sessions"))[4];
+    let whole = batch(&records[4..5]);
+    let known: Vec<usize> =
+        (0..whole.num_columns()).filter(|column| !whole.schema().field(*column).name().ends_with("_city")).collect();
+    assert!(known.len() < whole.num_columns());
+    let part = whole.project(&known).unwrap();
+    seal::write_parquet(folder.path(), old, part.schema(), &[part], &[]).unwrap();
+    let store = SessionStore::open(folder.path()).unwrap();
+    let before = all(&store);
+    assert_eq!(before.len(), 9);
+    assert_eq!(store.compact(T0 + 10 * layout::HOUR, 0).unwrap(), 9);
+    assert_eq!(all(&SessionStore::open(folder.path()).unwrap()), before);
 }

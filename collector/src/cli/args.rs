@@ -1,12 +1,13 @@
 //! The command line: what can be said, and nothing of what it does.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use super::delivery_args::{Alerts, Silences, Sinks, Target};
+use crate::config::section::Span;
 
 /// Finds TCP connections that fail, and says how unusual they are.
 #[derive(Debug, Parser)]
@@ -60,6 +61,11 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = TableFormat::Table)]
         format: TableFormat,
     },
+    /// Print how many failed sessions a series is expected to have
+    ///
+    /// The series is that of the server, the port, both, or the client that is given; all sessions of the perspective
+    /// where none is. The interval holds 95 of 100 buckets.
+    Forecast(Forecast),
     /// Ask the store in SQL: tables `sessions` and `results`
     Query {
         /// The query, e.g. "SELECT outcome, count(*) FROM sessions GROUP BY outcome"
@@ -127,6 +133,32 @@ pub struct Serve {
     /// Show the product on two weeks of made-up traffic, in a store of its own
     #[arg(long)]
     pub demo: bool,
+}
+
+/// `forecast`
+#[derive(Debug, Args)]
+pub struct Forecast {
+    /// Perspective of the series
+    #[arg(long, value_enum)]
+    pub perspective: PerspectiveName,
+    /// Server address
+    #[arg(long, value_name = "ADDR")]
+    pub server: Option<IpAddr>,
+    /// Server port
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Client address
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["server", "port"])]
+    pub client: Option<IpAddr>,
+    /// How far ahead, up to 56d
+    #[arg(long, value_name = "SPAN", default_value = "1d")]
+    pub horizon: Span,
+    /// Store and configuration
+    #[command(flatten)]
+    pub place: Place,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub format: TableFormat,
 }
 
 /// `sessions`

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ::jobs::AnomalyRecord;
-use analytics::{AnomalyFilter, DetectSummary, Detector, Order, Progress, ResultStore, SessionStore};
+use analytics::{AnomalyFilter, DetectSummary, Detector, Order, Progress, ResultStore, Retention, SessionStore};
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use indicatif::ProgressBar;
 
@@ -27,6 +27,7 @@ pub fn run(place: &Place, from: Option<&str>, to: Option<&str>, format: TableFor
     let summary = runtime()?.block_on(detector.run(to.unwrap_or_else(clock::now), &bars))?;
     bars.counted.finish_and_clear();
     bars.scored.finish_and_clear();
+    store.upkeep(clock::now(), Retention::default(), true)?;
     report_skipped(&store);
 
     let millis = |time: i64| time.div_euclid(1_000);

@@ -7,6 +7,7 @@ mod decode;
 pub mod delivery_args;
 mod detect;
 mod exit;
+mod forecast;
 mod jobs;
 mod load;
 mod meta;
@@ -53,6 +54,7 @@ fn run(command: &Command) -> Result<Exit, Failed> {
         Command::Sessions(args) => sessions::run(args),
         Command::Load { files, place } => load::run(files, place),
         Command::Detect { place, from, to, format } => detect::run(place, from.as_deref(), to.as_deref(), *format),
+        Command::Forecast(args) => forecast::run(args),
         Command::Query { sql, filter, place, format } => query::run(sql.as_deref(), filter.clone(), place, *format),
         Command::Jobs(command) => jobs::run(command),
         Command::Results(Results::Export { schema, format, from, to, filter, place }) => {

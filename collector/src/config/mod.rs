@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use delivery::{Alert, Delivery, Sink};
 pub use layers::{ConfigError, load};
-use section::{Section, Span, section};
+use section::{Section, Size, Span, section};
 
 use crate::enrich::GivenNames;
 
@@ -30,6 +30,12 @@ section! {
         flush: Span = Span::seconds(5),
         /// Sessions are written to disk as soon as there are this many.
         flush_rows: usize = 262_144,
+        /// Sessions that ended longer ago are removed. `0s`: none are.
+        retention: Span = Span::seconds(90 * 86_400),
+        /// Session files are kept below this size together, as in `200GB`; the oldest go first. `0`: no limit.
+        max_size: Size = Size(0),
+        /// Results, and the counts that models are rebuilt from, are removed when they are older. `0s`: none are.
+        keep_results: Span = Span::seconds(400 * 86_400),
     }
 }
 
@@ -138,6 +144,12 @@ section! {
         query_delay: Span = Span::seconds(60),
         /// IANA time zone in which days and weeks repeat.
         time_zone: chrono_tz::Tz = chrono_tz::UTC,
+        /// Series modelled for each perspective and level (server and port, server, port, client), at most: those with
+        /// the most failures. The others are counted together.
+        max_series: u32 = 10_000,
+        /// Memory that the models of all series may take. Beyond it the series with the least evidence are forgotten and
+        /// counted as evicted.
+        memory: Size = Size(400_000_000),
     }
 }
 

@@ -84,3 +84,84 @@ impl<'de> Deserialize<'de> for Span {
         text.parse().map_err(|error| serde::de::Error::custom(format!("{text:?} is no time span such as 15m: {error}")))
     }
 }
+
+/// A number of bytes, written `400MB`, `20GiB`, or as a plain number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+/// Units of [`Size`], the largest first.
+const UNITS: [(&str, u64); 8] = [
+    ("TiB", 1 << 40),
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("TB", 1_000_000_000_000),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+];
+
+impl std::str::FromStr for Size {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WRONG: &str = "expected a number of bytes such as 400MB, 20GiB or 1000000";
+        let text = text.trim();
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let unit = unit.trim();
+        let factor = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).map(|(_, factor)| *factor);
+        let factor = if matches!(unit, "" | "B") { Some(1) } else { factor };
+        let number = number.parse::<u64>().map_err(|_| WRONG)?;
+        factor.and_then(|factor| number.checked_mul(factor)).map(Self).ok_or(WRONG)
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match UNITS.iter().find(|(_, factor)| self.0 > 0 && self.0.is_multiple_of(*factor)) {
+            Some((unit, factor)) => write!(f, "{}{unit}", self.0 / factor),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl Serialize for Size {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// A number, or text with a unit.
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Number(u64),
+            Text(String),
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Number(bytes) => Ok(Self(bytes)),
+            Form::Text(text) => text.parse().map_err(|error| serde::de::Error::custom(format!("{text:?}: {error}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_and_shown() {
+        let size = |text: &str| text.parse::<Size>().ok().map(|size| size.0);
+        assert_eq!(size("400MB"), Some(400_000_000));
+        assert_eq!(size(" 2 gib"), Some(2 << 30));
+        assert_eq!(size("17"), Some(17));
+        for wrong in ["", "MB", "-1", "1.5GB", "4 parsecs", "99999999999TiB"] {
+            assert_eq!(size(wrong), None, "{wrong}");
+        }
+        for shown in ["0", "17", "400MB", "2GiB", "1001kB"] {
+            assert_eq!(shown.parse::<Size>().unwrap().to_string(), shown);
+        }
+    }
+}

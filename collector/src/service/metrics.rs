@@ -60,6 +60,10 @@ metrics! {
     EXPORTER_COLLISIONS = counter "exporter_template_collisions", "Templates that came with another shape under a known id";
     EXPORTER_UNKNOWN = counter "exporter_unknown_template", "Data sets that came before their template";
     EXPORTER_RESTARTS = counter "exporter_restarts", "Restarts of the exporter, by its sequence numbers";
+    STORE_BYTES = gauge "store_bytes", "Size of the session files";
+    STORE_MERGED = counter "store_files_merged", "Small session files that were merged into larger ones";
+    STORE_REMOVED = counter "store_sessions_removed", "Sessions removed because they were too old or too many";
+    STORE_REMOVED_BYTES = counter "store_removed_bytes", "Size of the session files removed for that";
     EXPORTER_RECORDS = counter "exporter_records", "Data records by exporter";
     EXPORTER_LOST = counter "exporter_sequence_lost", "Units missing in the exporter's sequence numbers";
     EXPORTER_DROPPED = counter "exporter_dropped", "What of an exporter was not used, by reason";
@@ -82,8 +86,12 @@ metrics! {
     SINK_REJECTED = counter "sink_rejected", "Documents that a sink will never take, kept as dead letters";
     SINK_DROPPED = counter "sink_dropped", "Messages given up for lack of room, and documents lost to a damaged disk";
     ALERTS = gauge "alerts", "Alerts that are going on";
+    BUCKETS_WAITING = gauge "buckets_waiting", "Buckets that wait to be scored by the run under way";
     JOB_LAG = gauge "job_lag_seconds", "Time since the end of the newest bucket that was scored, by perspective";
     JOB_SERIES = gauge "job_series", "Series that are modelled, by perspective";
+    JOB_POOLED = gauge "job_pooled", "Series of the newest bucket that were counted together, by perspective";
+    JOB_NEWCOMERS = gauge "job_newcomers", "Series that failed once lately and have no model yet, by perspective";
+    JOB_EVICTED = counter "job_evicted", "Series forgotten for lack of room, by perspective";
     JOB_MEMORY = gauge "job_memory_bytes", "Memory of the models, by perspective";
 }
 

@@ -13,6 +13,7 @@ mod sight;
 pub mod sink;
 mod streams;
 mod track;
+mod upkeep;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -20,9 +21,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use analytics::{DetectSummary, Detector, ResultStore, SessionStore};
+use analytics::{DetectSummary, Detector, Interim, ResultStore, SessionStore};
 use dashboards::{AppState, Event, Info, JobSettings, Listener};
-use jobs::Prefix;
+use jobs::{AnomalyRecord, BucketResult, Prefix};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 
@@ -37,6 +38,7 @@ use sight::Sight;
 use sink::{FLOW, StoreSink, WIRE};
 use streams::BoundStreams;
 use track::{Captures, TrackStats, Tracking};
+use upkeep::{Keeper, UpkeepStats};
 
 /// Live events that a slow listener may lag behind.
 const EVENTS: usize = 1_024;
@@ -124,14 +126,16 @@ pub async fn serve(
     let tracked = TrackStats::default();
     let tracking = captures.follow(wire, &tracked)?;
     let results = ResultStore::open(&store);
-    let (delivery, delivered) =
-        Delivery::start(config, &store, &results, &prefix, clock::now).map_err(ServiceError::Delivery)?;
+    // Interim results are shown, not delivered.
+    let (delivery, delivered) = Delivery::start(config, &store, &ResultStore::open(&store), &prefix, clock::now)
+        .map_err(ServiceError::Delivery)?;
+    let kept = UpkeepStats::default();
     let sight = Arc::new(Sight::new(
         Arc::clone(&ingest),
         streams.counters(),
         enricher,
         store.clone(),
-        stored,
+        (stored, kept.clone()),
         tracked,
         Arc::clone(&delivered),
     ));
@@ -163,12 +167,13 @@ pub async fn serve(
     let detection = if config.detection.enabled {
         let detector = Detector::open(&store, settings::detection(config));
         let detector = detector.map_err(|error| ServiceError::Setting(error.into()))?;
-        let results = results.clone();
-        let announce = move |summary: &DetectSummary| announce(&events, &results, summary);
-        Some(Detection::start(detector, config.detection.bucket_span.0, clock::now, announce)?)
+        let announcer = Announcer { events, results: results.clone() };
+        Some(Detection::start(detector, config.detection.bucket_span.0, results, clock::now, announcer)?)
     } else {
         None
     };
+    let keeper =
+        Keeper::start(store.clone(), settings::retention(config), settings::keep_results(config), &kept, clock::now)?;
     let mut stop = std::pin::pin!(stop);
     let mut stopped = false;
     if let Some(detection) = detection.as_ref().filter(|_| demo) {
@@ -191,6 +196,7 @@ pub async fn serve(
         Tracking::stop(tracking);
         detection.into_iter().for_each(Detection::stop);
         delivery.stop();
+        keeper.stop();
         Ok(())
     })
     .await?;
@@ -242,18 +248,34 @@ fn listener(address: &SocketAddr) -> Listener {
     Listener { protocol: "netflow".to_owned(), address: address.to_string() }
 }
 
-/// Tells those who listen what a run of detection found in its newest bucket; what a run over history found is read,
-/// not announced.
-fn announce(events: &broadcast::Sender<Event>, results: &ResultStore, summary: &DetectSummary) {
-    let Some((_, newest)) = summary.range else { return };
-    let buckets = results.buckets(newest, newest + 1, None).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the newest results cannot be read");
-        Vec::new()
-    });
-    let records = summary.records.iter().filter(|record| record.timestamp == newest);
-    let buckets = buckets.into_iter().map(|bucket| Event::Bucket(Arc::new(bucket)));
-    for event in buckets.chain(records.map(|record| Event::Anomaly(Arc::new(record.clone())))) {
-        // Nobody listening is no error.
-        events.send(event).ok();
+/// Tells those who listen what detection found.
+struct Announcer {
+    events: broadcast::Sender<Event>,
+    results: ResultStore,
+}
+
+impl Announcer {
+    fn send<'a>(&self, buckets: Vec<BucketResult>, records: impl Iterator<Item = &'a AnomalyRecord>) {
+        let buckets = buckets.into_iter().map(|bucket| Event::Bucket(Arc::new(bucket)));
+        for event in buckets.chain(records.map(|record| Event::Anomaly(Arc::new(record.clone())))) {
+            // Nobody listening is no error.
+            self.events.send(event).ok();
+        }
+    }
+}
+
+impl detection::Listener for Announcer {
+    /// What is in the newest bucket; what a run over history found is read, not announced.
+    fn found(&self, summary: &DetectSummary) {
+        let Some((_, newest)) = summary.range else { return };
+        let buckets = self.results.buckets(newest, newest + 1, None).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the newest results cannot be read");
+            Vec::new()
+        });
+        self.send(buckets, summary.records.iter().filter(|record| record.timestamp == newest));
+    }
+
+    fn running(&self, interim: &Interim) {
+        self.send(interim.buckets.clone(), interim.records.iter());
     }
 }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use analytics::{DetectSettings, SessionStore, WriterSettings};
+use analytics::{DetectSettings, Retention, SessionStore, WriterSettings};
+use tracker::Micros;
 use tracker::locality::Networks;
 
 use crate::clock;
 use crate::config::Config;
+use crate::config::section::Span;
 use crate::enrich::{EnrichSettings, Enricher, GivenNames, InterfaceNames, ReverseDns};
 use crate::ingest::{IngestSettings, JournalSettings, LoadSettings, Recovery};
 use crate::receive::AdmissionSettings;
@@ -42,8 +44,27 @@ pub fn detection(config: &Config) -> DetectSettings {
         grace: detection.grace.0,
         query_delay: detection.query_delay.0,
         time_zone: detection.time_zone,
+        max_series: detection.max_series,
+        memory: usize::try_from(detection.memory.0).unwrap_or(usize::MAX),
+        keep_results: limit(config.store.keep_results),
         ..DetectSettings::default()
     }
+}
+
+/// How long and how much is kept.
+pub fn retention(config: &Config) -> Retention {
+    let age = limit(config.store.retention).map(|age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
+    Retention { age, bytes: Some(config.store.max_size.0).filter(|bytes| *bytes > 0) }
+}
+
+/// How long results and roll-ups are kept; `None`: for ever.
+pub fn keep_results(config: &Config) -> Option<Micros> {
+    limit(config.store.keep_results).map(|keep| i64::try_from(keep.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// A time span of which nothing means that there is no limit.
+fn limit(span: Span) -> Option<Duration> {
+    Some(span.0).filter(|span| !span.is_zero())
 }
 
 /// How flow records become sessions.

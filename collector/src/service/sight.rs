@@ -12,6 +12,7 @@ use super::exporters;
 use super::metrics::{self, Sample};
 use super::sink::SharedStats;
 use super::track::TrackStats;
+use super::upkeep::UpkeepStats;
 use crate::delivery::DeliveryView;
 use crate::enrich::Enricher;
 use crate::ingest::{IngestCounters, IngestHandle, SocketDrops};
@@ -27,6 +28,7 @@ pub struct Sight {
     stored: [SharedStats; 2],
     tracked: TrackStats,
     delivery: Arc<DeliveryView>,
+    kept: UpkeepStats,
     /// Set once everything answers; holds the detection where there is one.
     detection: OnceLock<Option<DetectionStatus>>,
 }
@@ -38,12 +40,12 @@ impl Sight {
         streams: Arc<StreamCounters>,
         enricher: Arc<Enricher>,
         store: SessionStore,
-        stored: [SharedStats; 2],
+        (stored, kept): ([SharedStats; 2], UpkeepStats),
         tracked: TrackStats,
         delivery: Arc<DeliveryView>,
     ) -> Self {
         let ingest = RwLock::new(Some(ingest));
-        Self { ingest, streams, enricher, store, stored, tracked, delivery, detection: OnceLock::new() }
+        Self { ingest, streams, enricher, store, stored, kept, tracked, delivery, detection: OnceLock::new() }
     }
 
     /// Everything answers from now on.
@@ -77,12 +79,23 @@ impl Sight {
         samples.push(Sample::plain(metrics::STORE_FAILED, failed));
         of_captures(&self.tracked, &mut samples);
         samples.push(Sample::plain(metrics::FILES_SKIPPED, self.store.report().skipped.len() as u64));
+        let kept = self.kept.get();
+        samples.push(Sample::plain(metrics::STORE_BYTES, kept.bytes));
+        samples.push(Sample::plain(metrics::STORE_MERGED, kept.merged));
+        samples.push(Sample::plain(metrics::STORE_REMOVED, kept.removed_rows));
+        samples.push(Sample::plain(metrics::STORE_REMOVED_BYTES, kept.removed_bytes));
         exporters::samples(&self.of_ingest(IngestHandle::exporters), &mut samples);
         of_sinks(&self.delivery, &mut samples);
+        if let Some(Some(detection)) = self.detection.get() {
+            samples.push(Sample::plain(metrics::BUCKETS_WAITING, detection.waiting() as u64));
+        }
         for job in self.jobs() {
             let of = |metric, value| Sample::of(metric, "perspective", job.perspective.as_str(), value);
             samples.extend(job.last_bucket.map(|_| of(metrics::JOB_LAG, job.lag_seconds as f64)));
             samples.push(of(metrics::JOB_SERIES, job.series as f64));
+            samples.push(of(metrics::JOB_POOLED, job.pooled as f64));
+            samples.push(of(metrics::JOB_NEWCOMERS, job.newcomers as f64));
+            samples.push(of(metrics::JOB_EVICTED, job.evicted as f64));
             samples.push(of(metrics::JOB_MEMORY, job.memory_bytes as f64));
         }
         samples

@@ -4,34 +4,36 @@
 -- A level is told by which keys are not null. Series beyond the limits are pooled into one row per level.
 -- $1: bucket span, microseconds. $2, $3: first bucket start and end of the last, exclusive. $4: series kept per
 -- bucket, perspective and level. $5: of these, those without a failure are kept only up to this rank.
+--
+-- Attempts are many and only counted: first by client and server port, then by level. Failures are few, and their
+-- distinct parties are counted.
 WITH attempts AS (
-    SELECT
-        CAST("end" AS BIGINT) / $1 AS bucket,
-        perspective, server_ip, server_port, client_ip, outcome, outcome_class = 'failed' AS failed,
-        CASE WHEN outcome_class = 'failed' THEN server_ip END AS failed_server,
-        CASE WHEN outcome_class = 'failed' THEN server_port END AS failed_port,
-        CASE WHEN outcome_class = 'failed' THEN client_ip END AS failed_client
-    FROM sessions
-    WHERE proto = 6
-        AND end_reason <> 'active'
-        AND outcome_class IN ('established', 'failed')
-        AND "end" >= $2
-        AND "end" < $3
-        AND NOT (client_ip >= X'00000000000000000000FFFFA9FE0000' AND client_ip <= X'00000000000000000000FFFFA9FEFFFF')
-        AND NOT (client_ip >= X'FE800000000000000000000000000000' AND client_ip <= X'FEBFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')
+    SELECT bucket, perspective, server_ip, server_port, client_ip, sum(sessions) AS attempts
+    FROM (
+        SELECT
+            CAST("end" AS BIGINT) / $1 AS bucket, perspective, server_ip, server_port, client_ip, count(*) AS sessions
+        FROM sessions
+        WHERE proto = 6
+            AND end_reason <> 'active'
+            AND outcome_class IN ('established', 'failed')
+            AND "end" >= $2
+            AND "end" < $3
+            AND NOT (client_ip >= X'00000000000000000000FFFFA9FE0000' AND client_ip <= X'00000000000000000000FFFFA9FEFFFF')
+            AND NOT (client_ip >= X'FE800000000000000000000000000000' AND client_ip <= X'FEBFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')
+        GROUP BY CAST("end" AS BIGINT) / $1, perspective, server_ip, server_port, client_ip
+    )
+    GROUP BY GROUPING SETS (
+        (bucket, perspective, server_ip, server_port),
+        (bucket, perspective, server_ip),
+        (bucket, perspective, server_port),
+        (bucket, perspective, client_ip),
+        (bucket, perspective)
+    )
 ),
-series AS (
+failures AS (
     SELECT
         bucket, perspective, server_ip, server_port, client_ip,
-        CASE
-            WHEN server_ip IS NOT NULL AND server_port IS NOT NULL THEN 'server_port'
-            WHEN server_ip IS NOT NULL THEN 'server'
-            WHEN server_port IS NOT NULL THEN 'port'
-            WHEN client_ip IS NOT NULL THEN 'client'
-            ELSE 'perspective'
-        END AS level,
-        count(*) AS attempts,
-        count(*) FILTER (WHERE failed) AS failed,
+        count(*) AS failed,
         count(DISTINCT failed_client) AS clients,
         count(DISTINCT failed_server) AS servers,
         count(DISTINCT failed_port) AS ports,
@@ -44,7 +46,20 @@ series AS (
         count(*) FILTER (WHERE outcome = 'half_open') AS half_open,
         count(*) FILTER (WHERE outcome = 'half_open_reset_orig') AS half_open_reset_orig,
         count(*) FILTER (WHERE outcome = 'half_open_reset_resp') AS half_open_reset_resp
-    FROM attempts
+    FROM (
+        SELECT
+            CAST("end" AS BIGINT) / $1 AS bucket,
+            perspective, server_ip, server_port, client_ip, outcome,
+            server_ip AS failed_server, server_port AS failed_port, client_ip AS failed_client
+        FROM sessions
+        WHERE proto = 6
+            AND end_reason <> 'active'
+            AND outcome_class = 'failed'
+            AND "end" >= $2
+            AND "end" < $3
+            AND NOT (client_ip >= X'00000000000000000000FFFFA9FE0000' AND client_ip <= X'00000000000000000000FFFFA9FEFFFF')
+            AND NOT (client_ip >= X'FE800000000000000000000000000000' AND client_ip <= X'FEBFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')
+    )
     GROUP BY GROUPING SETS (
         (bucket, perspective, server_ip, server_port),
         (bucket, perspective, server_ip),
@@ -52,6 +67,37 @@ series AS (
         (bucket, perspective, client_ip),
         (bucket, perspective)
     )
+),
+series AS (
+    SELECT
+        a.bucket, a.perspective, a.server_ip, a.server_port, a.client_ip, a.attempts,
+        CASE
+            WHEN a.server_ip IS NOT NULL AND a.server_port IS NOT NULL THEN 'server_port'
+            WHEN a.server_ip IS NOT NULL THEN 'server'
+            WHEN a.server_port IS NOT NULL THEN 'port'
+            WHEN a.client_ip IS NOT NULL THEN 'client'
+            ELSE 'perspective'
+        END AS level,
+        coalesce(f.failed, 0) AS failed,
+        coalesce(f.clients, 0) AS clients,
+        coalesce(f.servers, 0) AS servers,
+        coalesce(f.ports, 0) AS ports,
+        coalesce(f.no_answer, 0) AS no_answer,
+        coalesce(f.refused, 0) AS refused,
+        coalesce(f.unreachable, 0) AS unreachable,
+        coalesce(f.admin_blocked, 0) AS admin_blocked,
+        coalesce(f.ttl_exceeded, 0) AS ttl_exceeded,
+        coalesce(f.aborted_orig, 0) AS aborted_orig,
+        coalesce(f.half_open, 0) AS half_open,
+        coalesce(f.half_open_reset_orig, 0) AS half_open_reset_orig,
+        coalesce(f.half_open_reset_resp, 0) AS half_open_reset_resp
+    FROM attempts a
+    LEFT JOIN failures f
+        ON a.bucket IS NOT DISTINCT FROM f.bucket
+        AND a.perspective IS NOT DISTINCT FROM f.perspective
+        AND a.server_ip IS NOT DISTINCT FROM f.server_ip
+        AND a.server_port IS NOT DISTINCT FROM f.server_port
+        AND a.client_ip IS NOT DISTINCT FROM f.client_ip
 ),
 ranked AS (
     SELECT
