@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::Serve;
 use super::exit::{Exit, Failed, OrExit};
 use super::{config, log_to_stderr, runtime};
-use crate::config::{Config, Netflow, data_dir};
+use crate::config::{Alert, Config, Netflow, data_dir};
 use crate::demo;
 use crate::ingest::IngestError;
 use crate::service::{self, ServiceError};
@@ -59,6 +59,10 @@ fn demo_store(config: &mut Config, given: Option<&Path>) -> Result<PathBuf, Fail
     if config.netflow == Netflow::default() {
         config.netflow.listen.iter_mut().for_each(|address| address.set_ip(Ipv4Addr::LOCALHOST.into()));
     }
+    // Made-up traffic is told to nobody; a rule without sinks shows what alerts and silences do.
+    config.sinks.clear();
+    config.alerts =
+        vec![Alert { name: "servers".to_owned(), severity: ::jobs::Severity::Critical, ..Alert::default() }];
     config.network.private = demo::PRIVATE.iter().filter_map(|prefix| prefix.parse().ok()).collect();
     let own = || data_dir().map(|dir| dir.join("demo")).context("no place for the demo's store: set --store or HOME");
     let dir = given.map_or_else(own, |dir| Ok(dir.to_owned())).or_exit(Exit::Config)?;

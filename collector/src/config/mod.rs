@@ -218,7 +218,7 @@ pub const REFERENCE: &[Section] = &[
 ];
 
 /// The tables that may be given any number of times, each with the defaults of its keys.
-fn lists() -> [(&'static str, toml::Table); 2] {
+pub fn lists() -> [(&'static str, toml::Table); 2] {
     let sinks = toml::Table::try_from(Sink::default()).unwrap_or_default();
     let alerts = toml::Table::try_from(Alert::default()).unwrap_or_default();
     [(Sink::REFERENCE.table, sinks), (Alert::REFERENCE.table, alerts)]

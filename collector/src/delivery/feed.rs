@@ -60,12 +60,25 @@ impl Feed {
         if changes.segments == *self.ledger.segments() {
             return Ok(());
         }
+        let sealed: Vec<Found> = changes.found.into_iter().filter(|found| !found.bucket().is_interim).collect();
+        if self.hand_over(&sealed, |found| found.bucket().timestamp, Self::unit, now)? {
+            self.ledger.set_segments(changes.segments)?;
+        }
+        Ok(())
+    }
+
+    /// Hands over what changed of these buckets, day by day; false when there was no room for all of it.
+    fn hand_over<T>(
+        &mut self,
+        found: &[T],
+        time: impl Fn(&T) -> i64,
+        unit: impl Fn(&Self, &T) -> Unit,
+        now: i64,
+    ) -> anyhow::Result<bool> {
         let since = self.since();
-        let mut days: BTreeMap<i64, Vec<&Found>> = BTreeMap::new();
-        for found in
-            changes.found.iter().filter(|found| found.bucket().timestamp >= since && !found.bucket().is_interim)
-        {
-            days.entry(found.bucket().timestamp.div_euclid(DAY)).or_default().push(found);
+        let mut days: BTreeMap<i64, Vec<&T>> = BTreeMap::new();
+        for found in found.iter().filter(|found| time(found) >= since) {
+            days.entry(time(found).div_euclid(DAY)).or_default().push(found);
         }
         for (day, all) in days {
             let mut day = self.ledger.day(day)?;
@@ -75,32 +88,27 @@ impl Feed {
                 if !room {
                     break;
                 }
-                let mut items = Vec::new();
-                for found in part {
-                    items.extend(self.changed(found, &mut day, now));
-                }
+                let items: Vec<Item> =
+                    part.iter().flat_map(|found| self.changed(unit(self, found), &mut day, now)).collect();
                 self.queue.put(&items)?;
             }
             // After the spool: a crash in between hands the same over once more, under the same ids.
             day.save()?;
             if !room {
-                return Ok(());
+                return Ok(false);
             }
         }
-        Ok(self.ledger.set_segments(changes.segments)?)
+        Ok(true)
     }
 
     /// What a bucket holds that was not handed over, and what it holds no longer.
-    fn changed(&self, found: &Found, day: &mut Day, now: i64) -> Vec<Item> {
-        let bucket = found.bucket();
-        let job = JobId::of(&self.documents.prefix, self.sink.schema, bucket.perspective).to_string();
-        let (wanted, others): (Vec<_>, Vec<_>) = self.documents_of(found).into_iter().partition(|(wanted, _)| *wanted);
+    fn changed(&self, unit: Unit, day: &mut Day, now: i64) -> Vec<Item> {
+        let (wanted, others): (Vec<_>, Vec<_>) = unit.documents.into_iter().partition(|(wanted, _)| *wanted);
         let others: HashSet<String> = others.into_iter().map(|(_, document)| document.id).collect();
         let text = |document: Document| (document.id, serde_json::Value::Object(document.body).to_string());
         let wanted: Vec<(String, String)> = wanted.into_iter().map(|(_, document)| text(document)).collect();
         let contents: Contents = wanted.iter().map(|(id, body)| (id.clone(), hash(body))).collect();
-        let name = format!("{} {} {}", bucket.timestamp, bucket.bucket_span, bucket.perspective);
-        let (new, mut gone) = day.replace(&name, contents);
+        let (new, mut gone) = day.replace(&unit.name, contents);
         // What is only not wanted any more stays where it is.
         gone.retain(|id| !others.contains(id));
         if !matches!(self.sink.kind, SinkKind::Elasticsearch | SinkKind::Opensearch | SinkKind::Kafka) {
@@ -108,8 +116,19 @@ impl Feed {
         }
         let changed = wanted.into_iter().filter(|(id, _)| new.contains(id)).map(|(id, body)| (id, Some(body)));
         let items = changed.chain(gone.into_iter().map(|id| (id, None)));
-        let time = bucket.timestamp;
+        let (job, time) = (unit.job, unit.time);
         items.map(|(id, body)| Item { kind: Kind::Anomalies, id, job: job.clone(), time, queued: now, body }).collect()
+    }
+
+    /// A bucket of one perspective.
+    fn unit(&self, found: &Found) -> Unit {
+        let bucket = found.bucket();
+        Unit {
+            name: format!("{} {} {}", bucket.timestamp, bucket.bucket_span, bucket.perspective),
+            job: JobId::of(&self.documents.prefix, self.sink.schema, bucket.perspective).to_string(),
+            time: bucket.timestamp,
+            documents: self.documents_of(found),
+        }
     }
 
     /// The documents of a bucket, each with whether it is wanted.
@@ -184,4 +203,15 @@ impl Feed {
             }
         }
     }
+}
+
+/// The documents of one bucket of one job, each with whether it is wanted.
+struct Unit {
+    /// Name of the bucket in the ledger.
+    name: String,
+    /// Job id.
+    job: String,
+    /// Start of the bucket, ms.
+    time: i64,
+    documents: Vec<(bool, Document)>,
 }

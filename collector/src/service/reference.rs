@@ -3,21 +3,26 @@
 use dashboards::{ConfigKey, ConfigTable, MetricEntry, Reference};
 
 use super::metrics;
-use crate::config::{Config, REFERENCE};
+use crate::config::{Config, REFERENCE, lists};
 
 /// Every setting with its default and every metric, as they are declared.
 pub fn reference() -> Reference {
     let defaults = toml::Table::try_from(Config::default()).unwrap_or_default();
+    let lists = lists();
     let table = |section: &crate::config::section::Section| {
-        let default = |key: &str| defaults.get(section.table).and_then(|table| table.get(key));
+        let list = lists.iter().find(|(table, _)| *table == section.table).map(|(_, keys)| keys);
+        let keys = list.or_else(|| defaults.get(section.table).and_then(toml::Value::as_table));
+        let default = |key: &str| keys.and_then(|keys| keys.get(key));
+        // What may be given several times has no variables.
+        let variable = |key: &str| format!("HALFOPEN_{}_{key}", section.table).to_uppercase();
         let key = |(name, about): &(&str, &str)| ConfigKey {
             name: (*name).to_owned(),
             about: plain(about),
             default: default(name).map(ToString::to_string).unwrap_or_default(),
-            variable: format!("HALFOPEN_{}_{}", section.table, name).to_uppercase(),
+            variable: if list.is_some() { String::new() } else { variable(name) },
         };
         ConfigTable {
-            table: section.table.to_owned(),
+            table: if list.is_some() { format!("[{}]", section.table) } else { section.table.to_owned() },
             about: plain(section.about),
             keys: section.keys.iter().map(key).collect(),
         }
@@ -48,6 +53,9 @@ mod tests {
         let netflow = reference.config.iter().find(|table| table.table == "netflow").unwrap();
         let hold = netflow.keys.iter().find(|key| key.name == "hold").unwrap();
         assert_eq!((hold.default.as_str(), hold.variable.as_str()), ("\"1m 30s\"", "HALFOPEN_NETFLOW_HOLD"));
+        let sinks = reference.config.iter().find(|table| table.table == "[sinks]").unwrap();
+        let batch = sinks.keys.iter().find(|key| key.name == "batch").unwrap();
+        assert_eq!((batch.default.as_str(), batch.variable.as_str()), ("1000", ""));
         assert!(reference.config.iter().all(|table| !table.about.is_empty() && !table.keys.is_empty()));
         assert!(reference.metrics.iter().any(|metric| metric.name == "halfopen_dropped_total"));
         assert_eq!(reference.metrics.len(), metrics::REFERENCE.len());
