@@ -9,6 +9,7 @@ mod filter;
 mod flows;
 mod influencers;
 mod jobs;
+mod live;
 mod reference;
 mod results;
 mod root;
@@ -34,7 +35,7 @@ use crate::events::Hub;
 use crate::layers;
 use crate::problem::{Problem, ProblemDocument};
 use crate::source::{Source, Stored};
-use crate::state::{AppState, Clock, DeliverySource, ExporterSource, Info, JobSettings, StatusSource};
+use crate::state::{AppState, Clock, DeliverySource, ExporterSource, Info, JobSettings, LiveSource, StatusSource};
 use crate::ui;
 use crate::wire::reference::Reference;
 
@@ -44,6 +45,7 @@ pub struct Shared {
     pub status: Arc<dyn StatusSource>,
     pub exporters: Arc<dyn ExporterSource>,
     pub delivery: Arc<dyn DeliverySource>,
+    pub live: Arc<dyn LiveSource>,
     pub metrics: Arc<Registry>,
     pub hub: Arc<Hub>,
     pub clock: Clock,
@@ -75,6 +77,7 @@ pub fn router(state: AppState) -> Router {
         status: state.status,
         exporters: state.exporters,
         delivery: state.delivery,
+        live: state.live,
         metrics: state.metrics,
         hub,
         clock: state.clock,
@@ -96,6 +99,7 @@ pub(crate) fn routes(shared: Shared) -> Router {
         .route("/sessions", get(sessions::sessions))
         .route("/flows", get(flows::flows))
         .route("/filter", get(filter::filter))
+        .route("/sessions/live", get(live::live))
         .route("/exporters", get(exporters::exporters))
         .route("/jobs", get(jobs::jobs))
         .route("/jobs/{schema}/{perspective}", get(jobs::job_file))
@@ -150,6 +154,7 @@ pub fn openapi() -> String {
         sessions::sessions,
         flows::flows,
         filter::filter,
+        live::live,
         exporters::exporters,
         jobs::jobs,
         jobs::job_file,

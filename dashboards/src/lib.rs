@@ -2,6 +2,8 @@
 //!
 //! This crate owns what a person or a program gets over HTTP. It must not know how flow records arrive, how a model
 //! works or what is in a configuration file: exporters and job states come in through small traits.
+//! works or what is in a configuration file: exporters, job states and live sessions come in through small
+//! traits.
 
 mod api;
 mod events;
@@ -21,9 +23,13 @@ mod wire;
 pub use analytics::{JobState, JobStatus};
 pub use api::{openapi, router};
 pub use events::Event;
-pub use state::{AppState, Clock, DeliverySource, ExporterSource, Info, JobSettings, Listener, Refusal, StatusSource};
+pub use state::{
+    AppState, Clock, DeliverySource, ExporterSource, Info, JobSettings, Listener, LiveAnswer, LiveSource, Refusal,
+    StatusSource,
+};
 pub use wire::alerts::ActiveAlert;
 pub use wire::exporter::{DropCount, ExporterStatus};
+pub use wire::live::{EvictedServer, TableStatus};
 pub use wire::reference::{ConfigKey, ConfigTable, MetricEntry, Reference};
 pub use wire::silences::{Matching, NewSilence, Silence};
 pub use wire::sinks::{SinkStateName, SinkStatus};

@@ -8,12 +8,14 @@ use jobs::{JobId, Prefix, Schema};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 use tokio::sync::broadcast;
+use tracker::table::{Position, SessionView, TableQuery};
 use tracker::{Micros, Perspective};
 use utoipa::ToSchema;
 
 use crate::events::Event;
 use crate::wire::alerts::ActiveAlert;
 use crate::wire::exporter::ExporterStatus;
+use crate::wire::live::TableStatus;
 use crate::wire::reference::Reference;
 use crate::wire::silences::{NewSilence, Silence};
 use crate::wire::sinks::SinkStatus;
@@ -34,6 +36,8 @@ pub struct AppState {
     pub exporters: Arc<dyn ExporterSource>,
     /// Where results go, and who is told.
     pub delivery: Arc<dyn DeliverySource>,
+    /// The sessions that are being followed.
+    pub live: Arc<dyn LiveSource>,
     /// Counters for `/metrics`.
     pub metrics: Arc<Registry>,
     /// What happens, for those who listen on `/api/v1/events`.
@@ -96,6 +100,29 @@ impl JobSettings {
 pub trait ExporterSource: Send + Sync {
     /// Everyone that has sent something, in a stable order.
     fn exporters(&self) -> Vec<ExporterStatus>;
+}
+
+/// Knows the sessions that are being followed on captured interfaces.
+pub trait LiveSource: Send + Sync {
+    /// Answers from the tables of this interface, or of all. May take a moment: it waits for the capture threads.
+    fn sessions(&self, query: &TableQuery, interface: Option<&str>) -> LiveAnswer;
+}
+
+/// What the session tables say.
+#[derive(Debug, Clone, Default)]
+pub struct LiveAnswer {
+    /// One page of sessions, in the order asked for.
+    pub items: Vec<SessionView>,
+    /// Where the next page begins.
+    pub next: Option<Position>,
+    /// Sessions that the filter accepts, on all pages.
+    pub matched: u64,
+    /// Sessions looked at.
+    pub total: u64,
+    /// Whether every capture thread answered in time.
+    pub complete: bool,
+    /// The tables, one per interface.
+    pub tables: Vec<TableStatus>,
 }
 
 /// Knows how the jobs are doing.

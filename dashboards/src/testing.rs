@@ -1,5 +1,7 @@
 //! A source of made-up results, and the service over it.
 
+mod followed;
+
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
@@ -196,6 +198,7 @@ pub fn service(fake: Fake) -> (Router, Arc<Hub>) {
         source: Arc::new(fake),
         exporters: Arc::new(Exporters),
         delivery: Arc::new(Delivery::default()),
+        live: Arc::new(followed::Followed::default()),
         metrics: Arc::new(Registry::default()),
         hub: Arc::clone(&hub),
         clock: Arc::new(|| NOW * 1000),

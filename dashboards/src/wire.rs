@@ -9,6 +9,7 @@ pub mod exporter;
 pub mod flows;
 pub mod influencers;
 pub mod job;
+pub mod live;
 pub mod names;
 pub mod reference;
 pub mod series;

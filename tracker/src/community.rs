@@ -77,6 +77,13 @@ pub(crate) fn icmp_request(proto: u8, kind: u8) -> u8 {
     asked.map_or(kind, |pair| pair.0 as u8)
 }
 
+/// What an ICMP exchange is about: the type of the request in the high byte; for messages that nobody answers also the
+/// code, in the low byte.
+pub(crate) fn icmp_exchange(proto: u8, kind: u8, code: u8) -> u16 {
+    let code = if icmp_counterpart(proto, u16::from(kind)).is_some() { 0 } else { code };
+    u16::from_be_bytes([icmp_request(proto, kind), code])
+}
+
 /// The type that answers this type, if it asks.
 pub(crate) fn icmp_answer(proto: u8, kind: u8) -> Option<u8> {
     icmp_pairs(proto).iter().find(|pair| pair.0 == u16::from(kind)).map(|pair| pair.1 as u8)

@@ -67,9 +67,14 @@ impl Live {
         seen
     }
 
-    /// The table, for looking at.
+    /// The table.
     pub fn table(&self) -> &SessionTable {
         &self.table
+    }
+
+    /// The table, for what comes from its neighbours.
+    pub fn table_mut(&mut self) -> &mut SessionTable {
+        &mut self.table
     }
 
     /// Ends every session.

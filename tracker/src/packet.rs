@@ -75,7 +75,7 @@ pub enum TunnelKind {
     /// Nothing.
     #[default]
     None,
-    /// GRE; the id is the key.
+    /// GRE; the id is the key, or the call id of PPTP.
     Gre,
     /// IPv4 or IPv6 in IPv4 or IPv6; without an id.
     Ip,
@@ -83,6 +83,10 @@ pub enum TunnelKind {
     Vxlan,
     /// Geneve; the id is the VNI.
     Geneve,
+    /// Teredo (RFC 4380); without an id.
+    Teredo,
+    /// GTP-U (3GPP TS 29.281); the id is the TEID.
+    Gtp,
 }
 
 /// The addresses, ports and sequence number of the packet that an ICMP error quotes.
@@ -116,7 +120,8 @@ pub struct Packet {
     pub dst: Addr,
     /// Source port; for ICMP the identifier, or 0.
     pub sport: u16,
-    /// Destination port; for ICMP the type of the request this belongs to.
+    /// Destination port; for ICMP the type of the request this belongs to in the high byte, and the code in the low byte
+    /// where nobody answers.
     pub dport: u16,
     /// IANA protocol number.
     pub proto: u8,

@@ -25,7 +25,7 @@ pub struct ParseSettings {
     pub partial_checksums: bool,
     /// How many tunnels are opened, one inside the other (default 4).
     pub max_depth: u8,
-    /// UDP ports that carry VXLAN (IANA 4789).
+    /// UDP ports that carry VXLAN (IANA 4789; 8472 is what Linux used before there was one, and some still do).
     pub vxlan_ports: Vec<u16>,
     /// UDP ports that carry Geneve (IANA 6081).
     pub geneve_ports: Vec<u16>,
@@ -39,7 +39,7 @@ impl Default for ParseSettings {
             checksums: true,
             partial_checksums: true,
             max_depth: 4,
-            vxlan_ports: vec![4789],
+            vxlan_ports: vec![4789, 8472],
             geneve_ports: vec![6081],
             max_fragments: 4096,
         }
@@ -49,7 +49,7 @@ impl Default for ParseSettings {
 impl ParseSettings {
     /// Settings under which packets count as they do for Zeek.
     pub fn zeek() -> Self {
-        Self { partial_checksums: false, ..Self::default() }
+        Self { partial_checksums: false, vxlan_ports: vec![4789], ..Self::default() }
     }
 }
 

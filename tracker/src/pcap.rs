@@ -71,6 +71,8 @@ pub struct PcapReader<R> {
     source: Source<R>,
     format: Format,
     truncated: bool,
+    /// Time of the last frame.
+    latest: Micros,
 }
 
 const PCAP_MICROS: u32 = 0xa1b2_c3d4;
@@ -102,7 +104,7 @@ impl<R: Read> PcapReader<R> {
             let link = LinkType::from_pcap(order.u32(header, 20) as u16);
             Format::Pcap { order, interface: Interface { link, snap_len: 0, resolution, offset: 0 } }
         };
-        Ok(Self { source, format, truncated: false })
+        Ok(Self { source, format, truncated: false, latest: 0 })
     }
 
     /// Whether the file ended within a record.
@@ -123,9 +125,10 @@ impl<R: Read> PcapReader<R> {
             self.truncated = self.source.remains()?;
             return Ok(None);
         };
+        self.latest = found.time.unwrap_or(self.latest);
         let data = self.source.last(found.range.clone());
         let meta = FrameMeta {
-            time: found.time,
+            time: self.latest,
             wire_len: found.wire_len.max(data.len() as u32),
             vlan: None,
             checksum_known: false,
@@ -139,7 +142,8 @@ impl<R: Read> PcapReader<R> {
 struct Found {
     link: LinkType,
     range: std::ops::Range<usize>,
-    time: Micros,
+    /// `None` where the format has no time.
+    time: Option<Micros>,
     wire_len: u32,
 }
 
@@ -159,7 +163,7 @@ fn next_record<R: Read>(
         return Ok(None);
     }
     let time = i64::from(seconds) * 1_000_000 + to_micros(u64::from(fraction), interface.resolution);
-    Ok(Some(Found { link: interface.link, range: 16..16 + captured, time, wire_len }))
+    Ok(Some(Found { link: interface.link, range: 16..16 + captured, time: Some(time), wire_len }))
 }
 
 /// Units of `resolution` per second as microseconds.

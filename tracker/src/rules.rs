@@ -77,17 +77,25 @@ pub struct RuleError {
     problem: String,
 }
 
+impl FromStr for Action {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "track" => Ok(Self::Track),
+            "reject" => Ok(Self::Reject),
+            "ignore" => Ok(Self::Ignore),
+            other => Err(format!("expected track, reject or ignore, found {other:?}")),
+        }
+    }
+}
+
 impl FromStr for Rule {
     type Err = RuleError;
 
     fn from_str(text: &str) -> Result<Self, RuleError> {
         let (first, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
-        let (action, rest) = match first {
-            "track" => (Action::Track, rest),
-            "reject" => (Action::Reject, rest),
-            "ignore" => (Action::Ignore, rest),
-            _ => (Action::Track, text),
-        };
+        let (action, rest) = first.parse().map_or((Action::Track, text), |action| (action, rest));
         Ok(Self { action, what: rest.parse().map_err(|error: RuleError| RuleError { rule: text.into(), ..error })? })
     }
 }

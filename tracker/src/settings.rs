@@ -33,6 +33,11 @@ macro_rules! timeouts {
         }
 
         impl Timeouts {
+            /// The time-out of a class.
+            pub fn of(&self, class: Class) -> Duration {
+                match class { $(Class::$class => self.$name,)+ }
+            }
+
             /// The time-outs in microseconds, by [`Class`] as an index.
             pub(crate) fn by_class(&self) -> [Micros; Class::ALL.len()] {
                 [$(self.$name.as_micros().min(i64::MAX as u128 / 4) as Micros,)+]
@@ -129,6 +134,8 @@ pub struct TableSettings {
     pub likely_ports: LikelyPorts,
     /// What is private.
     pub networks: Networks,
+    /// Other tables share the traffic with this one, each with sessions of its own.
+    pub has_neighbours: bool,
     /// Name of the interface or file, for the records.
     pub observer: Arc<str>,
 }
@@ -152,6 +159,7 @@ impl Default for TableSettings {
             services: Vec::new(),
             likely_ports: LikelyPorts::all(),
             networks: Networks::default(),
+            has_neighbours: false,
             observer: Arc::from(""),
         }
     }

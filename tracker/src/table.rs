@@ -13,6 +13,7 @@ mod key;
 mod life;
 mod lists;
 mod phase;
+mod query;
 mod record;
 mod slab;
 mod stats;
@@ -27,22 +28,23 @@ use std::hint::black_box;
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 
 use crate::Micros;
 use crate::packet::Packet;
 use crate::record::SessionRecord;
-use crate::settings::{Class, TableSettings};
+use crate::settings::{Class, Profile, TableSettings};
 use crate::zeek::Extra;
 use crate::zeek::timers::Timers;
 use entry::{Entry, NONE, bit};
 use flood::Evictions;
 use key::{Key, KeyParts};
 use lists::Lists;
+pub use query::{Gathering, NoPosition, Position, STATES, SortBy, TableFilter, TableQuery};
 use slab::Slab;
 pub use stats::TableStats;
 use tombstone::Tombstones;
-pub use view::{EntryView, SessionView, TablePage};
+pub use view::{EntryView, SessionView};
 use wheel::Wheel;
 
 /// Takes finished (and interim) records.
@@ -72,6 +74,9 @@ impl<F: FnMut(SessionRecord)> Sink for Each<F> {
     }
 }
 
+/// What few sessions need, by the place of the session.
+type Extras = HashMap<u32, Extra, RandomState>;
+
 /// All sessions that one capture thread, or one file, sees.
 #[derive(Debug)]
 pub struct SessionTable {
@@ -86,7 +91,7 @@ pub struct SessionTable {
     hasher: RandomState,
     index: HashTable<u32>,
     entries: Slab<Entry>,
-    extras: Slab<Extra>,
+    extras: Extras,
     wheel: Wheel,
     lists: Lists,
     tombstones: Tombstones,
@@ -96,6 +101,8 @@ pub struct SessionTable {
     emergency: bool,
     now: Micros,
     due: Vec<u32>,
+    /// ICMP errors that may speak of a session in a neighbouring table.
+    strays: Vec<Packet>,
 }
 
 /// How many packets are looked up together, so that their cache misses overlap.
@@ -127,7 +134,11 @@ impl SessionTable {
         let percent = usize::from(settings.half_open_percent.min(100));
         let observer = foldhash::fast::FixedState::with_seed(0).hash_one(settings.observer.as_ref());
         Self {
-            parts: KeyParts { vlan: settings.key_vlan, tunnel: settings.key_tunnel },
+            parts: KeyParts {
+                vlan: settings.key_vlan,
+                tunnel: settings.key_tunnel,
+                icmp_by_type: settings.profile == Profile::Zeek,
+            },
             timeouts,
             hurried,
             max_half_open: (max_sessions / 100 * percent + max_sessions % 100 * percent / 100).max(1),
@@ -135,7 +146,7 @@ impl SessionTable {
             hasher: RandomState::default(),
             index: HashTable::new(),
             entries: Slab::new(max_sessions),
-            extras: Slab::new(max_sessions / 4 + 1024),
+            extras: Extras::default(),
             wheel: Wheel::new(),
             lists: Lists::new(),
             tombstones: Tombstones::new(settings.max_tombstones),
@@ -145,6 +156,7 @@ impl SessionTable {
             emergency: false,
             now: Micros::MIN,
             due: Vec::new(),
+            strays: Vec::new(),
             settings,
         }
     }
@@ -168,7 +180,7 @@ impl SessionTable {
             for lookup in &lookups {
                 if let Some(entry) = self.entries.get(lookup.hint) {
                     // Reads the cache lines that following the packet will need.
-                    black_box((entry.bytes[0], entry.ends[1].last, entry.interims));
+                    black_box((entry.last, entry.ends[1].last, entry.icmp));
                 }
             }
             for (packet, lookup) in batch.iter().zip(&lookups) {
@@ -207,8 +219,12 @@ impl SessionTable {
     fn follow(&mut self, packet: &Packet, lookup: &Lookup, now: Micros, sink: &mut dyn Sink) {
         self.stats.packets += 1;
         if packet.is_icmp_error() {
-            self.on_icmp_error(packet);
-            return;
+            let matched = self.on_icmp_error(packet);
+            // For Zeek an error is a session of its own, too.
+            if self.settings.profile == Profile::Standard {
+                self.count_icmp_error(packet, matched);
+                return;
+            }
         }
         if packet.bad_checksum && !update::is_noted_when_bad(packet) {
             self.stats.bad_checksum += 1;
@@ -263,7 +279,7 @@ impl SessionTable {
     pub fn bytes(&self) -> usize {
         self.index.allocation_size()
             + self.entries.bytes()
-            + self.extras.bytes()
+            + self.extras.allocation_size()
             + self.tombstones.bytes()
             + self.timers.bytes()
             + self.wheel.bytes()

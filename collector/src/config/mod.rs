@@ -6,6 +6,7 @@ pub mod delivery;
 mod layers;
 pub mod secret;
 pub mod section;
+pub mod track;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use delivery::{Alert, Delivery, Sink};
 pub use layers::{ConfigError, load};
 use section::{Section, Size, Span, section};
+pub use track::Track;
 
 use crate::enrich::GivenNames;
 
@@ -86,20 +88,6 @@ section! {
         hold: Span = Span::seconds(90),
         /// Sessions that wait at the same time, at most. Beyond it the oldest are judged with what is known.
         max_waiting: usize = 1_000_000,
-    }
-}
-
-section! {
-    /// Watching packets on this machine's own interfaces, beside flow records. Needs CAP_NET_RAW.
-    Track = "track" {
-        /// Interfaces to watch, as in `["eth0"]`. Empty: none.
-        interfaces: Vec<String> = Vec::new(),
-        /// What to watch, as in `tcp and net 10.0.0.0/8`. Empty: everything.
-        filter: String = String::new(),
-        /// Whether to see frames that are not for this machine, as on a mirror port.
-        promiscuous: bool = true,
-        /// Sessions followed at the same time on each interface, at most. Beyond it the oldest half-open ones go first.
-        max_sessions: usize = 1_000_000,
     }
 }
 
@@ -290,6 +278,7 @@ impl Config {
         if let Err(why) = GivenNames::new(&self.enrich.exporters, &self.enrich.interfaces) {
             return wrong("enrich.exporters", &why);
         }
+        self.track.validate().map_err(|(key, why)| ConfigError::Value { key, why })?;
         let prefix = &self.jobs.prefix;
         let id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         if prefix.is_empty() || !prefix.starts_with(id) || !prefix.chars().all(|c| id(c) || c == '-' || c == '_') {

@@ -149,6 +149,7 @@ pub async fn serve(
         status: Arc::clone(&sight) as _,
         exporters: Arc::clone(&sight) as _,
         delivery: delivered as _,
+        live: tracking.tables(),
         metrics: Arc::new(registry),
         events: events.clone(),
         clock: Arc::new(clock::now),

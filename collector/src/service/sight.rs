@@ -77,7 +77,7 @@ impl Sight {
         samples.push(Sample::plain(metrics::SESSIONS_STORED, of_writers(|stats| stats.rows_written)));
         let failed = of_writers(|stats| stats.rows_dropped + stats.rows_implausible);
         samples.push(Sample::plain(metrics::STORE_FAILED, failed));
-        of_captures(&self.tracked, &mut samples);
+        samples.extend(self.tracked.samples());
         samples.push(Sample::plain(metrics::FILES_SKIPPED, self.store.report().skipped.len() as u64));
         let kept = self.kept.get();
         samples.push(Sample::plain(metrics::STORE_BYTES, kept.bytes));
@@ -123,17 +123,6 @@ fn of_counters(counters: &IngestCounters) -> Vec<Sample> {
     let drops = counters.drops();
     samples.extend(drops.iter().map(|(reason, n)| Sample::of(metrics::DROPPED, "reason", reason.as_str(), n as f64)));
     samples
-}
-
-fn of_captures(tracked: &TrackStats, samples: &mut Vec<Sample>) {
-    for (interface, stats) in tracked.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-        let of = |metric, value: u64| Sample::of(metric, "interface", interface, value as f64);
-        samples.push(of(metrics::TRACK_PACKETS, stats.capture.packets));
-        samples.push(of(metrics::TRACK_DROPPED, stats.capture.drops));
-        samples.push(of(metrics::TRACK_SESSIONS, stats.sessions as u64));
-        samples.push(of(metrics::TRACK_EVICTED, stats.table.evicted()));
-        samples.push(of(metrics::TRACK_MEMORY, stats.bytes as u64));
-    }
 }
 
 fn of_sinks(delivery: &DeliveryView, samples: &mut Vec<Sample>) {

@@ -82,7 +82,7 @@ pub struct SessionQuery {
 
 /// A prefix; an address is one of full length.
 #[derive(Debug, Clone, Copy)]
-struct Network(IpNet);
+pub(super) struct Network(pub IpNet);
 
 impl FromStr for Network {
     type Err = &'static str;

@@ -2,6 +2,7 @@
 
 mod description;
 mod lists;
+mod live;
 mod refusals;
 mod silences;
 mod stored;

@@ -1,5 +1,6 @@
 //! Capture on a veth pair in a network namespace of its own. Needs root and iproute2; says so and skips without.
 
+mod firewall;
 mod kernel;
 
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -12,7 +13,7 @@ use crate::packet::{Packet, proto};
 use crate::parse::{ParseSettings, Parser};
 use crate::record::SessionRecord;
 use crate::settings::TableSettings;
-use crate::table::SessionTable;
+use crate::table::{SessionTable, TableFilter, TableQuery};
 
 fn ip(arguments: &str) -> bool {
     Command::new("ip").args(arguments.split(' ')).output().is_ok_and(|output| output.status.success())
@@ -224,7 +225,8 @@ fn a_thread_of_its_own_follows_sessions_until_they_time_out() {
     while live.table().is_empty() && began.elapsed() < Duration::from_secs(10) {
         live.turn(Duration::from_millis(50), || 0, &mut records).unwrap();
     }
-    let view = |live: &Live| live.table().page(0, 10, 0, &|view| view.proto == proto::TCP).items;
+    let filter = TableFilter { proto: Some(proto::TCP), ..TableFilter::default() };
+    let view = |live: &Live| live.table().ask(TableQuery { filter: filter.clone(), ..TableQuery::default() }, 0).0;
     while view(&live).first().is_none_or(|view| view.state != "refused") && began.elapsed() < Duration::from_secs(10) {
         live.turn(Duration::from_millis(50), || 0, &mut records).unwrap();
     }

@@ -26,6 +26,13 @@ pub(super) struct IpPacket<'a> {
     pub part: Option<Part>,
 }
 
+impl IpPacket<'_> {
+    /// The same packet with a body of so many bytes.
+    pub fn cut(&self, body_len: u32) -> Self {
+        Self { body_len, body: &self.body[..self.body.len().min(body_len as usize)], ..*self }
+    }
+}
+
 /// Which part of a fragmented packet this is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {

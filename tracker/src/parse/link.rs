@@ -1,4 +1,4 @@
-//! Link layers: Ethernet with VLAN tags, MPLS and `PPPoE`, Linux cooked, raw IP, BSD loopback.
+//! Link layers: Ethernet with VLAN tags, MPLS and `PPPoE`, Linux cooked, raw IP, BSD loopback, PPP, HDLC, firewall logs.
 
 use crate::packet::Packet;
 
@@ -19,6 +19,14 @@ pub enum LinkType {
     RawIp,
     /// PPP, with or without HDLC framing.
     Ppp,
+    /// PPP over Ethernet without the Ethernet header.
+    Pppoe,
+    /// Cisco HDLC.
+    CiscoHdlc,
+    /// OpenBSD's pf log.
+    Pflog,
+    /// Linux netfilter log.
+    Nflog,
     /// A type the parser does not read.
     Other(u16),
 }
@@ -33,6 +41,10 @@ impl LinkType {
             276 => Self::Cooked2,
             12 | 14 | 101 | 228 | 229 => Self::RawIp,
             9 | 50 => Self::Ppp,
+            51 => Self::Pppoe,
+            104 => Self::CiscoHdlc,
+            117 => Self::Pflog,
+            239 => Self::Nflog,
             other => Self::Other(other),
         }
     }
@@ -50,6 +62,7 @@ pub(super) mod ether {
     pub const PPPOE: u16 = 0x8864;
     pub const BRIDGED: u16 = 0x6558;
     pub const ERSPAN: u16 = 0x88be;
+    pub const PPP: u16 = 0x880b;
 }
 
 /// How many tags, labels and shims are read in one frame.
@@ -81,7 +94,39 @@ impl Parser {
                 let start = if frame.starts_with(&[0xff, 0x03]) { 2 } else { 0 };
                 self.ppp(&frame[start..], layer, out)
             }
+            LinkType::Pppoe => self.ppp(frame.get(6..).ok_or(Skip::Truncated)?, layer, out),
+            LinkType::CiscoHdlc => {
+                let kind = be16(frame, 2).ok_or(Skip::Truncated)?;
+                self.ether_type(kind, &frame[4..], layer, out)
+            }
+            LinkType::Pflog => {
+                // The first byte is the length of the header, which is padded to four bytes.
+                let size = usize::from(*frame.first().ok_or(Skip::Truncated)?).next_multiple_of(4);
+                self.any_ip(frame.get(size..).ok_or(Skip::Truncated)?, layer, out)
+            }
+            LinkType::Nflog => self.nflog(frame, layer, out),
             LinkType::Other(_) => Err(Skip::Link),
+        }
+    }
+
+    /// The payload among the attributes of a netfilter log message.
+    fn nflog(&mut self, frame: &[u8], layer: Layer, out: &mut Vec<Packet>) -> Parsed {
+        const PAYLOAD: u16 = 9;
+        let mut rest = frame.get(4..).ok_or(Skip::Truncated)?;
+        loop {
+            let head = rest.get(..4).ok_or(Skip::NotIp)?;
+            // Attributes are in the byte order of the capturing host; no message is as long as 64 KiB of headers.
+            let read = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
+            let swapped = read(2) > 0xff;
+            let [length, kind] = [read(0), read(2)].map(|value| if swapped { value.swap_bytes() } else { value });
+            let length = usize::from(length);
+            if length < 4 {
+                return Err(Skip::Malformed);
+            }
+            if kind & 0x3fff == PAYLOAD {
+                return self.any_ip(rest.get(4..length.min(rest.len())).ok_or(Skip::Truncated)?, layer, out);
+            }
+            rest = rest.get(length.next_multiple_of(4)..).ok_or(Skip::Truncated)?;
         }
     }
 
@@ -149,7 +194,7 @@ impl Parser {
     }
 
     /// The protocol field of PPP (RFC 1661), compressed to one byte or not.
-    fn ppp(&mut self, rest: &[u8], layer: Layer, out: &mut Vec<Packet>) -> Parsed {
+    pub(super) fn ppp(&mut self, rest: &[u8], layer: Layer, out: &mut Vec<Packet>) -> Parsed {
         let first = *rest.first().ok_or(Skip::Truncated)?;
         let (kind, size) =
             if first & 1 == 1 { (u16::from(first), 1) } else { (be16(rest, 0).ok_or(Skip::Truncated)?, 2) };

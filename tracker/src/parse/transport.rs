@@ -1,6 +1,6 @@
 //! TCP, UDP, ICMP, `ICMPv6`, SCTP; anything else is told by its addresses alone.
 
-use crate::community::icmp_request;
+use crate::community::icmp_exchange;
 use crate::packet::{Addr, NO_SCALE, Packet, Quoted, flag, is_icmp_error, proto};
 
 use super::ip::{IpPacket, read_v4, read_v6};
@@ -22,14 +22,21 @@ impl Parser {
             }
             proto::UDP => {
                 let length = ports(ip, &mut packet, 8)?;
+                // What follows the datagram within the IP packet belongs to nobody; segmentation offload may leave the
+                // length empty, and a first fragment has that of the whole.
+                let length = u32::from(length);
+                let ip = &match length {
+                    8.. if length <= ip.body_len => ip.cut(length),
+                    _ => *ip,
+                };
                 packet.payload = ip.body_len.saturating_sub(8);
                 // Zero is no checksum in IPv4 (RFC 768).
                 if be16(ip.body, 6) != Some(0) && ip.part.is_none() {
-                    packet.bad_checksum = u32::from(length) <= ip.body_len && self.wrong(ip, layer);
+                    packet.bad_checksum = length <= ip.body_len && self.wrong(ip, layer);
                 }
                 out.push(packet);
                 if ip.part.is_none() {
-                    self.udp_tunnel(packet.dport, &ip.body[8..], layer, out);
+                    self.udp_tunnel(&packet, &ip.body[8..], layer, out);
                 }
             }
             proto::SCTP => {
@@ -139,15 +146,15 @@ fn icmp(ip: &IpPacket<'_>, packet: &mut Packet) -> Parsed {
     Ok(())
 }
 
-/// The identifier of a query and the type of its request: what both directions share.
+/// The identifier of a query and what it asks: what both directions share.
 fn echo(protocol: u8, header: &[u8]) -> (u16, u16) {
-    let id = u16::from_be_bytes([header[4], header[5]]);
-    match (protocol, header[0]) {
+    let id = match (protocol, header[0]) {
         (proto::ICMP, 0 | 8 | 13..=18) | (proto::ICMP6, 128 | 129 | 139 | 140) => {
-            (id, u16::from(icmp_request(protocol, header[0])))
+            u16::from_be_bytes([header[4], header[5]])
         }
-        (_, kind) => (0, u16::from(icmp_request(protocol, kind))),
-    }
+        _ => 0,
+    };
+    (id, icmp_exchange(protocol, header[0], header[1]))
 }
 
 /// The packet inside an ICMP error: its IP header and the first 8 bytes behind it (RFC 792, RFC 4443).

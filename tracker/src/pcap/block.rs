@@ -11,6 +11,10 @@ const OLD_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 
+/// From this type on blocks hold no packets; names, statistics, keys and the like may be long.
+const FIRST_OTHER: u32 = 7;
+const MAX_BLOCK: usize = 16 << 20;
+
 /// How many interfaces one section may describe.
 const MAX_INTERFACES: usize = 1 << 16;
 
@@ -60,7 +64,8 @@ pub(super) fn next_packet<R: Read>(
             interfaces.clear();
         }
         let (kind, length) = (order.u32(head, 0), order.u32(head, 4) as usize);
-        if length < 12 || !length.is_multiple_of(4) || length > MAX_FRAME + 4096 {
+        let limit = if kind >= FIRST_OTHER { MAX_BLOCK } else { MAX_FRAME + 4096 };
+        if length < 12 || !length.is_multiple_of(4) || length > limit {
             return Err(malformed("a block of impossible length"));
         }
         let Some(block) = source.take(length)? else { return Ok(None) };
@@ -80,14 +85,15 @@ pub(super) fn next_packet<R: Read>(
                 let offset = interface.offset.saturating_mul(1_000_000).clamp(-MAX_TIME, MAX_TIME);
                 let time = (to_micros(units, interface.resolution) + offset).clamp(-MAX_TIME, MAX_TIME);
                 let wire_len = order.u32(body, 16);
-                return Ok(Some(Found { link: interface.link, range: 28..28 + captured, time, wire_len }));
+                return Ok(Some(Found { link: interface.link, range: 28..28 + captured, time: Some(time), wire_len }));
             }
             SIMPLE_PACKET if body.len() >= 4 => {
                 let interface = interfaces.first().ok_or_else(|| malformed("an unknown interface"))?;
                 let wire_len = order.u32(body, 0);
                 let limit = if interface.snap_len == 0 { u32::MAX } else { interface.snap_len };
                 let captured = (wire_len.min(limit) as usize).min(body.len() - 4);
-                return Ok(Some(Found { link: interface.link, range: 12..12 + captured, time: 0, wire_len }));
+                // Simple packets have no time: they came after the packet before.
+                return Ok(Some(Found { link: interface.link, range: 12..12 + captured, time: None, wire_len }));
             }
             ENHANCED_PACKET | OLD_PACKET | SIMPLE_PACKET => return Err(malformed("a packet block too short")),
             _ => {}

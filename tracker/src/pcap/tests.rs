@@ -88,3 +88,50 @@ proptest! {
         let _ = frames(&file);
     }
 }
+
+#[test]
+fn simple_packets_have_the_time_of_the_packet_before() {
+    let word = |value: u32| value.to_le_bytes();
+    let mut file = pcapng(false, 6, 7_000_009, b"abcd");
+    file.extend([word(3), word(20), word(4), *b"wxyz", word(20)].concat());
+    assert_eq!(frames(&file).unwrap(), [(b"abcd".to_vec(), 7_000_009, 5), (b"wxyz".to_vec(), 7_000_009, 4)]);
+}
+
+#[test]
+fn every_interface_of_every_section_has_its_own_link_and_clock() {
+    let mut file = pcapng(false, 6, 1_000_000, b"ab");
+    // A second interface of the first section: raw IP, nanoseconds, an offset of 100 seconds.
+    let word = |value: u32| value.to_le_bytes();
+    let options = [&[9, 0, 1, 0, 9, 0, 0, 0, 14, 0, 8, 0][..], &100u64.to_le_bytes(), &[0; 4]].concat();
+    let body = [&[101, 0, 0, 0][..], &word(0), &options].concat();
+    let length = word(body.len() as u32 + 12);
+    file.extend([&word(1)[..], &length, &body, &length].concat());
+    let packet = [word(1), word(0), word(5_000), word(1), word(1)].concat();
+    file.extend([&word(6)[..], &word(36), &packet, b"z\0\0\0", &word(36)].concat());
+    file.extend(pcapng(true, 9, 3_000_000_000, b"cd"));
+    let mut reader = PcapReader::new(&file[..]).unwrap();
+    let mut seen = Vec::new();
+    while let Some(frame) = reader.next_frame().unwrap() {
+        seen.push((frame.link, frame.data.to_vec(), frame.meta.time));
+    }
+    assert_eq!(
+        seen,
+        [
+            (LinkType::Ethernet, b"ab".to_vec(), 1_000_000),
+            (LinkType::RawIp, b"z".to_vec(), 100_000_005),
+            (LinkType::Ethernet, b"cd".to_vec(), 3_000_000),
+        ]
+    );
+}
+
+#[test]
+fn long_blocks_without_packets_are_passed_over() {
+    let mut file = pcapng(false, 6, 1, b"ab");
+    let length = (3u32 << 20).to_le_bytes();
+    file.extend([&10u32.to_le_bytes()[..], &length].concat());
+    file.resize(file.len() + (3 << 20) - 12, 0);
+    file.extend(length);
+    let tail = pcapng(false, 6, 2, b"cd");
+    file.extend(tail);
+    assert_eq!(frames(&file).unwrap().len(), 2);
+}

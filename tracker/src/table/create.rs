@@ -64,8 +64,10 @@ impl SessionTable {
 
     fn insert(&mut self, mut entry: Entry, hash: u64) -> Option<u32> {
         entry.flags |= bit::LIVE;
-        entry.generation = self.entries.next_free().map_or(0, |place| self.entries[place].generation.wrapping_add(1));
-        let (start, generation) = (entry.last, entry.generation);
+        if self.settings.profile == Profile::Zeek {
+            entry.turn = self.entries.next_free().map_or(0, |place| self.entries[place].turn.wrapping_add(1));
+        }
+        let (start, generation) = (entry.last, entry.turn);
         let Some(index) = self.entries.insert(entry) else {
             self.stats.refused += 1;
             return None;

@@ -55,6 +55,8 @@ pub(super) mod bit {
     pub const HANDSHAKEN: u32 = 1 << 24;
     /// In the table.
     pub const LIVE: u32 = 1 << 25;
+    /// Has an [`crate::zeek::Extra`].
+    pub const EXTRA: u32 = 1 << 26;
 }
 
 /// A session. The layout is fixed, so that what one packet needs lies together.
@@ -62,10 +64,13 @@ pub(super) mod bit {
 #[repr(C)]
 pub(super) struct Entry {
     pub key: Key,
+    /// Interim records so far. In the profile of Zeek, which makes none: how many sessions had this place before.
+    pub turn: u16,
     pub last: Micros,
     pub start: Micros,
-    pub bytes: [u64; 2],
     pub history: History,
+    bytes_low: [u32; 2],
+    bytes_high: [u16; 2],
     pub ends: [End; 2],
     pub packets: [u32; 2],
     pub wheel_next: u32,
@@ -75,24 +80,19 @@ pub(super) struct Entry {
     pub flags: u32,
     /// Sequence number of the server's SYN that counts.
     pub server_isn: u32,
-    /// Index of the [`crate::zeek::Extra`], or [`NONE`].
-    pub extra: u32,
     pub tcp_flags: [u16; 2],
     pub syn_count: u16,
-    pub generation: u16,
-    /// Bits of the largest window each side offered.
-    pub window: [u8; 2],
-    /// Window scale of each side, [`NO_SCALE`] where its SYN was not seen.
-    pub scale: [u8; 2],
     pub phase: Phase,
-    pub probe: Probe,
     pub class: Class,
-    /// Seconds between the last two SYNs.
-    pub syn_gap: u8,
+    /// While a SYN waits for its answer: seconds between the last two; in the other phases the [`Probe`].
+    detail: u8,
+    /// Window scale of each side in four bits, all set where its SYN was not seen.
+    scales: u8,
     pub icmp: [u8; 2],
-    /// Interim records so far.
-    pub interims: u16,
 }
+
+/// Most bytes that are counted for one side: 2^48.
+const MOST_BYTES: u64 = (1 << 48) - 1;
 
 impl Entry {
     /// An entry for a session that begins with `packet`; nothing of the packet is counted yet.
@@ -101,8 +101,9 @@ impl Entry {
             key,
             start: packet.time,
             last: packet.time,
-            bytes: [0; 2],
             history: History::default(),
+            bytes_low: [0; 2],
+            bytes_high: [0; 2],
             ends: [End::default(); 2],
             packets: [0; 2],
             wheel_next: NONE,
@@ -111,19 +112,67 @@ impl Entry {
             list_prev: NONE,
             flags: if client_low { bit::CLIENT_LOW } else { 0 },
             server_isn: 0,
-            extra: NONE,
             tcp_flags: [0; 2],
             syn_count: 0,
-            generation: 0,
-            window: [0; 2],
-            scale: [NO_SCALE; 2],
+            turn: 0,
             phase: Phase::Nothing,
-            probe: Probe::None,
             class: Class::OtherInitial,
-            syn_gap: 0,
+            detail: 0,
+            scales: u8::MAX,
             icmp: [0; 2],
-            interims: 0,
         }
+    }
+
+    /// Bytes that a side has sent, IP headers included.
+    pub fn bytes(&self, side: usize) -> u64 {
+        u64::from(self.bytes_high[side]) << 32 | u64::from(self.bytes_low[side])
+    }
+
+    /// Counts one packet of a side.
+    pub fn count(&mut self, side: usize, bytes: u32) {
+        let sum = (self.bytes(side) + u64::from(bytes)).min(MOST_BYTES);
+        self.bytes_low[side] = sum as u32;
+        self.bytes_high[side] = (sum >> 32) as u16;
+        self.packets[side] = self.packets[side].saturating_add(1);
+    }
+
+    /// What kind of probe the first packet may have been.
+    pub fn probe(&self) -> Probe {
+        match self.phase {
+            Phase::SynSent => Probe::None,
+            _ => Probe::ALL.get(usize::from(self.detail)).copied().unwrap_or(Probe::None),
+        }
+    }
+
+    /// The first packet: where the session stands, and what it may be a probe for.
+    pub fn begin(&mut self, phase: Phase, probe: Probe) {
+        self.phase = phase;
+        self.detail = probe as u8;
+    }
+
+    /// Seconds between the last two SYNs of a session that waits for an answer.
+    pub fn syn_gap(&self) -> u8 {
+        if self.phase == Phase::SynSent { self.detail } else { 0 }
+    }
+
+    /// Another SYN came so many microseconds after the last packet.
+    pub fn note_syn_gap(&mut self, gap: Micros) {
+        if self.phase == Phase::SynSent {
+            self.detail = (gap / 1_000_000).clamp(0, 255) as u8;
+        }
+    }
+
+    /// Window scale of a side, [`NO_SCALE`] where its SYN was not seen.
+    pub fn scale(&self, side: usize) -> u8 {
+        match self.scales >> (4 * side) & 15 {
+            15 => NO_SCALE,
+            shift => shift,
+        }
+    }
+
+    /// Keeps the window scale (0 to 14) of a side.
+    pub fn set_scale(&mut self, side: usize, shift: u8) {
+        self.scales = self.scales & !(15 << (4 * side)) | shift.min(14) << (4 * side);
     }
 
     pub fn has(&self, flags: u32) -> bool {
@@ -148,12 +197,12 @@ impl Entry {
         if low { (self.key.low, self.key.low_port) } else { (self.key.high, self.key.high_port) }
     }
 
-    /// Client and server. For ICMP the client has no port and the server's is `type << 8 | code` of the request.
+    /// Client and server. For ICMP the client has no port and the server's says what is asked: `type << 8 | code`.
     pub fn endpoints(&self) -> (Endpoint, Endpoint) {
         let low = self.has(bit::CLIENT_LOW);
         let (client, server) = (self.side(low), self.side(!low));
         let ports = match self.key.proto {
-            proto::ICMP | proto::ICMP6 => (0, self.key.high_port << 8),
+            proto::ICMP | proto::ICMP6 => (0, self.key.high_port),
             _ => (client.1, server.1),
         };
         (Endpoint { ip: ip_of(client.0), port: ports.0 }, Endpoint { ip: ip_of(server.0), port: ports.1 })
@@ -189,11 +238,11 @@ impl Entry {
         let high_bits = self.flags & 0x2aaa;
         self.flags = self.flags & !PAIRS | low_bits << 1 | high_bits >> 1;
         self.flags ^= bit::CLIENT_LOW;
-        self.bytes.swap(0, 1);
+        self.bytes_low.swap(0, 1);
+        self.bytes_high.swap(0, 1);
         self.packets.swap(0, 1);
         self.tcp_flags.swap(0, 1);
-        self.window.swap(0, 1);
-        self.scale.swap(0, 1);
+        self.scales = self.scales.rotate_right(4);
     }
 
     /// Whether both sides have sent packets.
@@ -208,18 +257,23 @@ mod tests {
 
     #[test]
     fn an_entry_is_small() {
-        assert!(size_of::<Entry>() <= 184, "{} bytes", size_of::<Entry>());
+        assert!(size_of::<Entry>() <= 160, "{} bytes", size_of::<Entry>());
     }
 
     #[test]
     fn swapping_sides_swaps_every_pair() {
-        let key =
-            Key::of(&Packet::new(0, [1; 16], [2; 16], 6), super::super::key::KeyParts { vlan: true, tunnel: true }).0;
+        let parts = super::super::key::KeyParts { vlan: true, tunnel: true, icmp_by_type: false };
+        let key = Key::of(&Packet::new(0, [1; 16], [2; 16], 6), parts).0;
         let mut entry = Entry::new(key, &Packet::new(0, [1; 16], [2; 16], 6), true);
         entry.flags |= bit::FIN_0 | bit::DATA_0 << 1 | bit::OTHER_0 | bit::INFERRED;
         entry.packets = [1, 2];
+        entry.count(1, u32::MAX);
+        entry.count(1, 2);
+        entry.set_scale(0, 7);
         entry.swap_sides();
         assert_eq!(entry.flags, bit::FIN_0 << 1 | bit::DATA_0 | bit::OTHER_0 << 1 | bit::INFERRED);
-        assert_eq!(entry.packets, [2, 1]);
+        assert_eq!(entry.packets, [4, 1]);
+        assert_eq!([entry.bytes(0), entry.bytes(1)], [(1 << 32) + 1, 0]);
+        assert_eq!([entry.scale(0), entry.scale(1)], [NO_SCALE, 7]);
     }
 }

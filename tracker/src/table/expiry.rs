@@ -4,7 +4,7 @@ use crate::Micros;
 use crate::outcome::EndReason;
 use crate::settings::{Class, Profile};
 
-use super::entry::{Entry, NONE, bit};
+use super::entry::{Entry, bit};
 use super::judge::judge;
 use super::lists::Rank;
 use super::phase::Phase;
@@ -83,7 +83,7 @@ impl SessionTable {
         if entry.class == Class::TcpInitial && entry.phase == Phase::SynSent && entry.syn_count > 1 {
             // A SYN is sent again after twice the last pause (RFC 6298): until then the attempt is not over.
             let memory = self.settings.syn_memory.as_micros() as Micros;
-            timeout = timeout.max(memory.min(2 * Micros::from(entry.syn_gap) * SECOND + 2 * SECOND));
+            timeout = timeout.max(memory.min(2 * Micros::from(entry.syn_gap()) * SECOND + 2 * SECOND));
         }
         entry.last + timeout
     }
@@ -93,7 +93,7 @@ impl SessionTable {
         let mut at = self.deadline(index);
         if let Some(period) = self.interim_period() {
             let entry = &self.entries[index];
-            at = at.min(entry.start + period.saturating_mul(Micros::from(entry.interims) + 1));
+            at = at.min(entry.start + period.saturating_mul(Micros::from(entry.turn) + 1));
         }
         self.wheel.insert(&mut self.entries, index, at);
     }
@@ -107,11 +107,11 @@ impl SessionTable {
         let Some(period) = self.interim_period() else { return };
         let entry = &mut self.entries[index];
         let periods = ((now - entry.start) / period).min(Micros::from(u16::MAX)) as u16;
-        if periods <= entry.interims {
+        if periods <= entry.turn {
             return;
         }
-        let before = entry.start + period * Micros::from(entry.interims);
-        entry.interims = periods;
+        let before = entry.start + period * Micros::from(entry.turn);
+        entry.turn = periods;
         if entry.last >= before {
             self.stats.interim += 1;
             self.emit(index, EndReason::Active, sink);
@@ -121,7 +121,7 @@ impl SessionTable {
     fn emit(&self, index: u32, reason: EndReason, sink: &mut dyn Sink) {
         let entry = &self.entries[index];
         let cut = reason != EndReason::Idle;
-        let extra = if entry.extra == NONE { None } else { self.extras.get(entry.extra) };
+        let extra = if entry.has(bit::EXTRA) { self.extras.get(&index) } else { None };
         sink.record(record(entry, extra, judge(entry, reason, cut), &self.settings, self.observer));
     }
 
@@ -140,9 +140,8 @@ impl SessionTable {
         }
         let entry = &mut self.entries[index];
         entry.flags &= !bit::LIVE;
-        if entry.extra != NONE {
-            self.extras.remove(entry.extra);
-            entry.extra = NONE;
+        if entry.has(bit::EXTRA) {
+            self.extras.remove(&index);
         }
         self.entries.remove(index);
     }

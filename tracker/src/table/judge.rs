@@ -101,7 +101,7 @@ fn begun_late(entry: &Entry) -> Outcome {
     let server_only_reset = server > 0 && !entry.marked(bit::OTHER_0, 1);
     let rejected = server_only_reset && entry.marked(bit::RST_0, 1);
     let silent = server == 0;
-    match entry.probe {
+    match entry.probe() {
         Probe::Null if rejected => Outcome::ScanNullRejected,
         Probe::Null => Outcome::ScanNull,
         Probe::Fin if rejected => Outcome::ScanFinRejected,
@@ -127,7 +127,7 @@ fn other(entry: &Entry) -> Outcome {
         _ if client > 0 && server > 0 => Outcome::Open,
         _ if client == 0 => Outcome::OneSidedResp,
         proto::UDP => icmp::outcome(entry).unwrap_or(Outcome::UdpNoReply),
-        proto::ICMP | proto::ICMP6 if icmp::is_asked(entry.key.proto, entry.key.high_port) => {
+        proto::ICMP | proto::ICMP6 if icmp::is_asked(entry.key.proto, entry.key.high_port >> 8) => {
             icmp::outcome(entry).unwrap_or(Outcome::IcmpNoReply)
         }
         proto::ICMP | proto::ICMP6 => Outcome::Indeterminate,

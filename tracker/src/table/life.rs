@@ -13,7 +13,7 @@ impl SessionTable {
     /// Runs the timers that are due.
     pub(super) fn run_timers(&mut self, now: Micros, sink: &mut dyn Sink) {
         while let Some(timer) = self.timers.due(now) {
-            if !self.is_live(timer.index) || self.entries[timer.index].generation != timer.generation {
+            if !self.is_live(timer.index) || self.entries[timer.index].turn != timer.generation {
                 continue;
             }
             let entry = &self.entries[timer.index];
@@ -40,7 +40,7 @@ impl SessionTable {
     /// Sets the timers that a segment of the side `from` calls for.
     pub(super) fn set_timers(&mut self, index: u32, from: usize, effects: Effects) {
         let entry = &mut self.entries[index];
-        let (last, generation) = (entry.last, entry.generation);
+        let (last, generation) = (entry.last, entry.turn);
         if effects.left_handshake {
             entry.flags |= bit::HANDSHAKEN;
         }

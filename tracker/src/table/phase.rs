@@ -94,6 +94,12 @@ pub(super) enum Probe {
     Backscatter,
 }
 
+impl Probe {
+    /// Every value, in the order of their numbers.
+    pub const ALL: [Self; 8] =
+        [Self::None, Self::Null, Self::Fin, Self::Xmas, Self::Ack, Self::SynFin, Self::Maimon, Self::Backscatter];
+}
+
 /// What was wrong with a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -137,7 +143,8 @@ impl Entry {
     pub fn step(&mut self, from: usize, segment: &Segment) -> Result<(), Fault> {
         let result = match self.phase {
             Phase::Nothing => {
-                (self.phase, self.probe) = opening(segment.flags, segment.len);
+                let (phase, probe) = opening(segment.flags, segment.len);
+                self.begin(phase, probe);
                 if self.phase == Phase::HalfSeen {
                     self.server_isn = segment.seq;
                 }

@@ -56,15 +56,15 @@ pub(super) fn record(
     record.origin = Origin::Wire;
     record.export_type = ExportType::Packet;
     record.observer = Arc::clone(&settings.observer);
-    record.vlan = (entry.key.vlan & 0xffff != 0).then_some(entry.key.vlan as u16);
-    record.tunnel = (entry.key.kind != crate::packet::TunnelKind::None).then_some(entry.key.tunnel);
+    record.vlan = entry.key.outer_vlan();
+    record.tunnel = entry.key.tunnel_id();
     record
 }
 
 fn totals(entry: &Entry, side: usize) -> SideTotals {
     SideTotals {
         packets: u64::from(entry.packets[side]),
-        bytes: entry.bytes[side],
+        bytes: entry.bytes(side),
         tcp_flags: entry.is_tcp().then_some(entry.tcp_flags[side]),
     }
 }

@@ -60,10 +60,6 @@ impl<T> Slab<T> {
         self.items.get(index as usize)
     }
 
-    pub fn get_mut(&mut self, index: u32) -> Option<&mut T> {
-        self.items.get_mut(index as usize)
-    }
-
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         self.items.capacity() * size_of::<T>() + self.free.capacity() * size_of::<u32>()

@@ -19,6 +19,10 @@ pub struct TableStats {
     pub icmp_matched: u64,
     /// ICMP errors that spoke of none, or of bytes it never sent.
     pub icmp_unmatched: u64,
+    /// ICMP errors handed to the neighbouring tables, for one of which they may be meant.
+    pub icmp_handed_on: u64,
+    /// ICMP errors from neighbouring tables that spoke of a session in this one; not among `packets`.
+    pub icmp_adopted: u64,
     /// Packets without a session for which there was no room.
     pub refused: u64,
     /// Packets that would have begun a session in the middle while the table was short of room.
@@ -64,6 +68,7 @@ impl TableStats {
             + self.bad_checksum
             + self.icmp_matched
             + self.icmp_unmatched
+            + self.icmp_handed_on
             + self.refused
             + self.emergency_refused
     }

@@ -6,5 +6,6 @@ mod errors;
 mod exhaustive;
 mod late;
 mod limits;
+mod queries;
 mod rules;
 mod timeouts;

@@ -6,12 +6,16 @@ use crate::settings::Profile;
 use crate::zeek::{Conn, EndState, Extra, Segment};
 
 use super::create::is_request;
-use super::entry::{Entry, NONE, bit};
+use super::entry::{Entry, bit};
 use super::icmp;
 use super::key::Key;
 use super::lists;
 use super::phase::{Fault, Phase};
+use super::slab::Slab;
 use super::{Lookup, SessionTable, Sink};
+
+/// How many ICMP errors may wait for the neighbours.
+const MAX_STRAYS: usize = 1024;
 
 impl SessionTable {
     /// Ends a session that is over, or that the packet begins anew; true if it did.
@@ -74,8 +78,7 @@ impl SessionTable {
         if !stopped {
             entry.last = entry.last.max(packet.time);
         }
-        entry.packets[from] = entry.packets[from].saturating_add(1);
-        entry.bytes[from] += u64::from(packet.ip_len);
+        entry.count(from, packet.ip_len);
         self.stats.tracked += 1;
     }
 
@@ -86,7 +89,7 @@ impl SessionTable {
         entry.tcp_flags[from] |= packet.flags;
         if is_request(packet) && from == 0 {
             if entry.syn_count > 0 && !entry.has(bit::REOPENED) {
-                entry.syn_gap = ((packet.time - entry.last) / 1_000_000).clamp(0, 255) as u8;
+                entry.note_syn_gap(packet.time - entry.last);
             }
             entry.syn_count = entry.syn_count.saturating_add(1);
         }
@@ -98,7 +101,7 @@ impl SessionTable {
         self.entries[index].note_window(from, &segment, packet.scale);
         self.count(index, from, packet);
         self.provide_extra(index, from, &segment, false);
-        let mut conn = conn(&mut self.entries[index], &mut self.extras);
+        let mut conn = conn(&mut self.entries, &mut self.extras, index);
         let effects = conn.segment(from, &segment);
         if self.settings.profile == Profile::Zeek {
             if effects.flip {
@@ -114,7 +117,7 @@ impl SessionTable {
         if self.settings.profile != Profile::Zeek {
             return from;
         }
-        let mut conn = conn(&mut self.entries[index], &mut self.extras);
+        let mut conn = conn(&mut self.entries, &mut self.extras, index);
         if !conn.answered_backwards(from, &Segment::of(packet)) {
             return from;
         }
@@ -125,18 +128,20 @@ impl SessionTable {
 
     fn note_bad_checksum(&mut self, index: u32, from: usize) {
         self.provide_extra(index, from, &Segment { flags: 0, seq: 0, ack: 0, window: 1, len: 0 }, true);
-        conn(&mut self.entries[index], &mut self.extras).bad_checksum(from);
+        conn(&mut self.entries, &mut self.extras, index).bad_checksum(from);
     }
 
     /// Makes the cold part of an entry, if this packet may need it.
     fn provide_extra(&mut self, index: u32, from: usize, segment: &Segment, bad: bool) {
         let entry = &self.entries[index];
-        if entry.extra != NONE || !Conn::needs_extra(&entry.ends, entry.history, from, segment, bad) {
+        if entry.has(bit::EXTRA) || !Conn::needs_extra(&entry.ends, entry.history, from, segment, bad) {
             return;
         }
-        match self.extras.insert(Extra::default()) {
-            Some(place) => self.entries[index].extra = place,
-            None => self.stats.detail_lost += 1,
+        if self.extras.len() < self.settings.max_sessions / 4 + 1024 {
+            self.extras.insert(index, Extra::default());
+            self.entries[index].flags |= bit::EXTRA;
+        } else {
+            self.stats.detail_lost += 1;
         }
     }
 
@@ -155,8 +160,31 @@ impl SessionTable {
         }
     }
 
-    /// An ICMP error: finds the session it speaks of.
-    pub(super) fn on_icmp_error(&mut self, packet: &Packet) {
+    /// Counts an ICMP error, and keeps it for the neighbours if it spoke of no session here.
+    pub(super) fn count_icmp_error(&mut self, packet: &Packet, matched: bool) {
+        let may_be_elsewhere = self.settings.has_neighbours && packet.quoted.is_some() && !packet.bad_checksum;
+        if matched {
+            self.stats.icmp_matched += 1;
+        } else if may_be_elsewhere && self.strays.len() < MAX_STRAYS {
+            self.strays.push(*packet);
+            self.stats.icmp_handed_on += 1;
+        } else {
+            self.stats.icmp_unmatched += 1;
+        }
+    }
+
+    /// The ICMP errors that spoke of no session here, for the tables that share the traffic with this one.
+    pub fn take_strays(&mut self) -> Vec<Packet> {
+        std::mem::take(&mut self.strays)
+    }
+
+    /// An ICMP error that a neighbouring table had no session for.
+    pub fn adopt(&mut self, error: &Packet) {
+        self.stats.icmp_adopted += u64::from(self.on_icmp_error(error));
+    }
+
+    /// An ICMP error: finds the session it speaks of; false if there is none.
+    pub(super) fn on_icmp_error(&mut self, packet: &Packet) -> bool {
         let found = packet.quoted.as_ref().and_then(|quoted| {
             let (key, from_low) = Key::quoted(quoted, packet, self.parts);
             let index = self.find(&key, key.hash(&self.hasher));
@@ -164,14 +192,13 @@ impl SessionTable {
             icmp::is_ours(entry, quoted, entry.sender(from_low)).then_some(index)
         });
         let Some(index) = found.filter(|_| !packet.bad_checksum) else {
-            self.stats.icmp_unmatched += 1;
-            return;
+            return false;
         };
-        self.stats.icmp_matched += 1;
         if icmp::is_failure(packet.proto, packet.kind, packet.code) {
             icmp::note(&mut self.entries[index], packet);
             self.reclassify(index);
         }
+        true
     }
 }
 
@@ -181,8 +208,9 @@ pub(super) fn is_noted_when_bad(packet: &Packet) -> bool {
 }
 
 /// The part of an entry that belongs to the layer of Zeek.
-fn conn<'a>(entry: &'a mut Entry, extras: &'a mut super::Slab<Extra>) -> Conn<'a> {
-    let extra = if entry.extra == NONE { None } else { extras.get_mut(entry.extra) };
+fn conn<'a>(entries: &'a mut Slab<Entry>, extras: &'a mut super::Extras, index: u32) -> Conn<'a> {
+    let entry = &mut entries[index];
+    let extra = if entry.has(bit::EXTRA) { extras.get_mut(&index) } else { None };
     Conn { ends: &mut entry.ends, history: &mut entry.history, extra }
 }
 

@@ -1,5 +1,7 @@
 //! The live table as people see it: each session as a forward and a reverse entry, with its state and the time left.
 
+use std::sync::Arc;
+
 use crate::Micros;
 use crate::locality::Perspective;
 use crate::outcome::Outcome;
@@ -9,6 +11,7 @@ use crate::settings::Class;
 use super::SessionTable;
 use super::entry::bit;
 use super::judge;
+use super::query::state_of;
 
 /// One direction of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct EntryView {
 /// A session in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionView {
+    /// Interface or file.
+    pub observer: Arc<str>,
     /// The id its record will have.
     pub session_id: u64,
     /// IANA protocol number.
@@ -60,70 +65,34 @@ pub struct SessionView {
     pub tunnel: Option<u32>,
 }
 
-/// Some sessions of the table, and where to go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TablePage {
-    /// The sessions.
-    pub items: Vec<SessionView>,
-    /// Position to continue from, `None` at the end.
-    pub next: Option<u32>,
-}
-
-/// How many places of the table one page looks at, so that a filter that matches nothing ends in time.
-const PLACES_PER_PAGE: u32 = 200_000;
-
 impl SessionTable {
-    /// Up to `limit` sessions from position `cursor` on (0 to begin) that `wanted` accepts.
-    pub fn page(&self, cursor: u32, limit: usize, now: Micros, wanted: &dyn Fn(&SessionView) -> bool) -> TablePage {
-        let mut items = Vec::new();
-        let end = self.entries.places();
-        let stop = end.min(cursor.saturating_add(PLACES_PER_PAGE));
-        for index in cursor..stop {
-            if !self.is_live(index) {
-                continue;
-            }
-            let view = self.view(index, now);
-            if wanted(&view) {
-                items.push(view);
-                if items.len() == limit {
-                    return TablePage { items, next: (index + 1 < end).then_some(index + 1) };
-                }
-            }
-        }
-        TablePage { items, next: (stop < end).then_some(stop) }
-    }
-
-    fn view(&self, index: u32, now: Micros) -> SessionView {
+    pub(super) fn view(&self, index: u32, now: Micros) -> SessionView {
         let entry = &self.entries[index];
         let (client, server) = entry.endpoints();
         let side = |side: usize, from, to| EntryView {
             from,
             to,
             packets: u64::from(entry.packets[side]),
-            bytes: entry.bytes[side],
+            bytes: entry.bytes(side),
             tcp_flags: entry.is_tcp().then_some(entry.tcp_flags[side]),
         };
         SessionView {
+            observer: Arc::clone(&self.settings.observer),
             session_id: entry.key.id(entry.start, self.observer),
             proto: entry.key.proto,
             forward: side(0, client, server),
             reverse: side(1, server, client),
             start: entry.start,
             last: entry.last,
-            state: match entry.class {
-                Class::Blocked => "blocked",
-                _ if entry.is_tcp() => entry.phase.as_str(),
-                _ if entry.two_way() => "ongoing",
-                _ => "initial",
-            },
+            state: state_of(entry),
             class: entry.class,
             time_left: (self.deadline(index) - now).max(0),
             outcome: judge::outcome(entry),
             inferred: entry.has(bit::INFERRED),
             perspective: self.settings.networks.perspective(client.ip, server.ip),
             syn_count: u32::from(entry.syn_count),
-            vlan: (entry.key.vlan & 0xffff != 0).then_some(entry.key.vlan as u16),
-            tunnel: (entry.key.kind != crate::packet::TunnelKind::None).then_some(entry.key.tunnel),
+            vlan: entry.key.outer_vlan(),
+            tunnel: entry.key.tunnel_id(),
         }
     }
 }

@@ -18,8 +18,9 @@ impl Entry {
                 () if delta(end.ack, end.last) > 0 => end.last,
                 () => end.ack,
             };
-            let limit = 1u32 << self.window[peer].min(30);
-            return segment.seq.wrapping_sub(expected) <= if self.window[peer] == 0 { 0 } else { limit };
+            let window = self.ends[peer].window_bits();
+            let limit = if window == 0 { 0 } else { 1u32 << window.min(30) };
+            return segment.seq.wrapping_sub(expected) <= limit;
         }
         // The peer has acknowledged nothing: what this side sent is all there is to go by.
         end.state == EndState::Inactive || within(segment.seq, end.start, end.last.wrapping_add(0xffff))
@@ -28,18 +29,18 @@ impl Entry {
     /// Keeps the largest window this side has offered, and its scale.
     pub fn note_window(&mut self, from: usize, segment: &Segment, scale: u8) {
         if segment.has(flag::SYN) {
-            self.scale[from] = if scale == NO_SCALE { 0 } else { scale };
+            self.set_scale(from, if scale == NO_SCALE { 0 } else { scale });
         }
         if segment.has(flag::RST) {
             return;
         }
-        let shift = match self.scale[from] {
+        let shift = match self.scale(from) {
             _ if segment.has(flag::SYN) => 0,
             // Without the SYN the shift is unknown: the widest keeps every RST that may be real.
             NO_SCALE => 14,
             shift => shift,
         };
         let bits = (u32::BITS - (u32::from(segment.window) << shift).leading_zeros()) as u8;
-        self.window[from] = self.window[from].max(bits);
+        self.ends[from].widen(bits);
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::packet::{Packet, flag};
 
-use super::history::History;
+use super::history::{History, swap_case};
 
 /// Zeek's endpoint states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,8 +60,10 @@ mod seen {
     pub const MULTI: u8 = 64;
 }
 
+/// Bits of [`End::bits`]; those above are the number of bits of the largest window offered.
 const DID_CLOSE: u8 = 1;
 const SENT_FIN: u8 = 2;
+const WINDOW: u32 = 2;
 
 impl End {
     /// Zeek considers this side finished.
@@ -71,6 +73,18 @@ impl End {
 
     pub fn set_did_close(&mut self) {
         self.bits |= DID_CLOSE;
+    }
+
+    /// Number of bits of the largest window that this side has offered, 0 if it never offered one.
+    pub fn window_bits(self) -> u8 {
+        self.bits >> WINDOW
+    }
+
+    /// This side offers a window of so many bits.
+    pub fn widen(&mut self, bits: u8) {
+        if bits > self.window_bits() {
+            self.bits = self.bits & (DID_CLOSE | SENT_FIN) | bits << WINDOW;
+        }
     }
 
     /// Payload bytes by sequence numbers, gaps included.
@@ -350,8 +364,10 @@ impl Conn<'_> {
     /// Swaps the roles.
     pub fn flip(&mut self) {
         self.ends.swap(0, 1);
-        self.history.flip();
+        let pushed_out = self.history.flip();
         if let Some(extra) = self.extra.as_deref_mut() {
+            let rest = pushed_out.into_iter().chain(extra.more.bytes().map(swap_case));
+            extra.more = rest.map(char::from).collect();
             extra.last_flag.swap(0, 1);
             extra.counts.swap(0, 1);
             extra.wraps.swap(0, 1);

@@ -1,33 +1,22 @@
 //! The history of a connection: one letter for each kind of packet, upper case from the originator.
 //!
-//! Kept as 5-bit codes so that 25 letters fit into 16 bytes; longer ones go to the cold part of the entry.
+//! Kept as 5-bit codes so that 12 letters fit into 8 bytes; what comes after them goes to the cold part of the entry.
 
 /// Letters by code; code 0 is "no letter". The fifth bit is upper case.
 const LETTERS: &[u8; 16] = b"\0shadfrctwiqg^x\0";
 const UPPER: u8 = 16;
 const BITS: u32 = 5;
 /// How many letters fit.
-pub(crate) const CAPACITY: usize = 25;
+pub(crate) const CAPACITY: usize = 12;
 
-/// A short history. Two words rather than `u128`, whose alignment would enlarge the entry.
+/// A short history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct History {
-    low: u64,
-    high: u64,
-}
+pub(crate) struct History(u64);
 
 impl History {
-    fn bits(self) -> u128 {
-        u128::from(self.high) << 64 | u128::from(self.low)
-    }
-
-    fn of(bits: u128) -> Self {
-        Self { low: bits as u64, high: (bits >> 64) as u64 }
-    }
-
     /// Number of letters.
     pub fn len(self) -> usize {
-        (u128::BITS - self.bits().leading_zeros()).div_ceil(BITS) as usize
+        (u64::BITS - self.0.leading_zeros()).div_ceil(BITS) as usize
     }
 
     /// Appends a letter; false if there is no room.
@@ -37,23 +26,26 @@ impl History {
             return false;
         }
         let code = code_of(letter);
-        *self = Self::of(self.bits() | u128::from(code) << (at as u32 * BITS));
+        self.0 |= u64::from(code) << (at as u32 * BITS);
         true
     }
 
-    /// The roles turned out to be the other way round: every letter changes case, and `^` says so in front.
-    pub fn flip(&mut self) {
+    /// The roles turned out to be the other way round: every letter changes case, and `^` says so in front. Gives the
+    /// letter for which there is no room any more.
+    pub fn flip(&mut self) -> Option<u8> {
         let mut flipped = Self::default();
         flipped.push(b'^');
-        for letter in self.letters() {
-            flipped.push(swap_case(letter));
+        let mut last = None;
+        for letter in self.letters().map(swap_case) {
+            last = (!flipped.push(letter)).then_some(letter);
         }
         *self = flipped;
+        last
     }
 
     /// The letters in order.
     pub fn letters(self) -> impl Iterator<Item = u8> {
-        let bits = self.bits();
+        let bits = self.0;
         (0..self.len() as u32).map(move |at| {
             let code = (bits >> (at * BITS)) as u8 & 31;
             let letter = LETTERS[usize::from(code & 15)];
@@ -63,7 +55,7 @@ impl History {
 
     /// Whether the history is exactly this one letter.
     pub fn is(self, letter: u8) -> bool {
-        self.high == 0 && self.low == u64::from(code_of(letter))
+        self.0 == u64::from(code_of(letter))
     }
 }
 
@@ -73,7 +65,7 @@ fn code_of(letter: u8) -> u8 {
     if letter.is_ascii_uppercase() { code | UPPER } else { code }
 }
 
-fn swap_case(letter: u8) -> u8 {
+pub(crate) fn swap_case(letter: u8) -> u8 {
     if letter.is_ascii_lowercase() { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() }
 }
 
@@ -88,10 +80,10 @@ mod tests {
     #[test]
     fn letters_come_back_in_order() {
         let mut history = History::default();
-        for letter in *b"ShADadFfRrCcTtWwIiQqGg^Xx" {
+        for letter in *b"Sh^ADadFfCtX" {
             assert!(history.push(letter));
         }
-        assert_eq!(text(history), "ShADadFfRrCcTtWwIiQqGg^Xx");
+        assert_eq!(text(history), "Sh^ADadFfCtX");
         assert_eq!(history.len(), CAPACITY);
         assert!(!history.push(b'a'));
     }
@@ -101,7 +93,10 @@ mod tests {
         let mut history = History::default();
         history.push(b'H');
         assert!(history.is(b'H') && !history.is(b'h'));
-        history.flip();
+        assert_eq!(history.flip(), None);
         assert_eq!(text(history), "^h");
+        while history.push(b'W') {}
+        assert_eq!(history.flip(), Some(b'w'));
+        assert_eq!(text(history), "^^Hwwwwwwwww");
     }
 }

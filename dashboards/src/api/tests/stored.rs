@@ -7,13 +7,19 @@ use prometheus_client::registry::Registry;
 use tokio::sync::broadcast;
 
 use crate::testing::{Delivery, NOW};
-use crate::{AppState, Event, ExporterSource, ExporterStatus, Info, JobSettings, StatusSource};
+use crate::{AppState, Event, ExporterSource, ExporterStatus, Info, JobSettings, LiveAnswer, LiveSource, StatusSource};
 
 struct Nobody;
 
 impl ExporterSource for Nobody {
     fn exporters(&self) -> Vec<ExporterStatus> {
         Vec::new()
+    }
+}
+
+impl LiveSource for Nobody {
+    fn sessions(&self, _: &tracker::table::TableQuery, _: Option<&str>) -> LiveAnswer {
+        LiveAnswer::default()
     }
 }
 
@@ -38,6 +44,7 @@ async fn an_empty_store_is_served() {
         status: Arc::new(Nobody),
         exporters: Arc::new(Nobody),
         delivery: Arc::new(Delivery::default()),
+        live: Arc::new(Nobody),
         metrics: Arc::new(Registry::default()),
         events: events.clone(),
         clock: Arc::new(|| NOW * 1000),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Pair, connect, follow, ip, quick};
 use crate::packet::proto;
 
-fn set<T: Copy>(socket: &impl AsRawFd, level: i32, option: i32, value: T) {
+pub fn set<T: Copy>(socket: &impl AsRawFd, level: i32, option: i32, value: T) {
     let length = size_of::<T>() as libc::socklen_t;
     // SAFETY: pointer and length describe `value`, which outlives the call.
     let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const value).cast(), length) };

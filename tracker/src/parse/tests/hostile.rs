@@ -18,16 +18,27 @@ fn sound() -> Vec<Vec<u8>> {
     let stacked =
         ethernet(0x88a8, &[&[0, 1, 0x88, 0x47, 0, 0, 0x01, 9, 0, 0, 0, 0][..], &ethernet(0x0800, &syn)].concat());
     let gre = ethernet(0x0800, &ipv4(47, &[&[0x30, 0, 8, 0, 0, 0, 0, 1, 0, 0, 0, 1][..], &syn].concat()));
-    vec![ethernet(0x0800, &syn), nested, geneve, extended, error, stacked, gre]
+    let gtp =
+        ipv4(17, &udp(2152, 2152, &[&[0x34, 255, 0, 60, 0, 0, 0, 9, 0, 0, 0, 0x85, 1, 0, 9, 0][..], &syn].concat()));
+    let teredo = ipv4(17, &udp(9, 3544, &[&[0, 0, 1, 2, 3, 4, 5, 6][..], &ipv6(6, &tcp_syn())].concat()));
+    let pptp = ipv4(47, &[&[0x30, 1, 0x88, 0x0b, 0, 9, 0, 77, 0, 0, 0, 1, 0xff, 3, 0, 0x21][..], &syn].concat());
+    let carried = [gtp, teredo, pptp].map(|ip| ethernet(0x0800, &ip));
+    let mut all = vec![ethernet(0x0800, &syn), nested, geneve, extended, error, stacked, gre];
+    all.extend(carried);
+    all
 }
 
-const LINKS: [LinkType; 7] = [
+const LINKS: [LinkType; 11] = [
     LinkType::Ethernet,
     LinkType::Loopback,
     LinkType::Cooked,
     LinkType::Cooked2,
     LinkType::RawIp,
     LinkType::Ppp,
+    LinkType::Pppoe,
+    LinkType::CiscoHdlc,
+    LinkType::Pflog,
+    LinkType::Nflog,
     LinkType::Other(1000),
 ];
 

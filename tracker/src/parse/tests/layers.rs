@@ -95,7 +95,7 @@ fn icmp() {
     for (frame, kind) in [(ipv4(1, &echo(8)), 8), (ipv4(1, &echo(0)), 0), (ipv6(58, &echo(129)), 129)] {
         let (packets, _) = read_with(settings(), LinkType::RawIp, &[frame]);
         assert_eq!((packets[0].kind, packets[0].sport), (kind, 0x1234));
-        assert_eq!(packets[0].dport, if kind == 129 { 128 } else { 8 }, "the request");
+        assert_eq!(packets[0].dport, if kind == 129 { 128 << 8 } else { 8 << 8 }, "the request");
     }
     // An error quotes an IP header and eight bytes, cut off.
     let quote = &ipv4(6, &tcp_syn())[..28];
@@ -163,4 +163,36 @@ fn sctp() {
     let init = [&[0x13, 0x88, 0x0b, 0x59][..], &[0; 8], &[1, 0, 0, 20], &[0; 16]].concat();
     let packets = read(LinkType::RawIp, &ipv4(proto::SCTP, &init));
     assert_eq!((packets[0].sport, packets[0].dport, packets[0].kind), (5000, 2905, 1));
+}
+
+#[test]
+fn the_length_of_udp_counts() {
+    // Nine bytes behind the datagram belong to nobody.
+    let padded = ipv4(17, &[&udp(1, 2, b"abc")[..], &[0; 9]].concat());
+    assert_eq!(read(LinkType::RawIp, &padded)[0].payload, 3);
+    let mut empty = udp(1, 2, b"abc");
+    empty[5] = 0;
+    assert_eq!(read(LinkType::RawIp, &ipv4(17, &empty))[0].payload, 3, "segmentation offload");
+}
+
+#[test]
+fn what_nobody_answers_is_told_by_its_code_too() {
+    let message = |kind, code| ipv4(1, &[kind, code, 0, 0, 0x12, 0x34, 0, 0]);
+    let settings = ParseSettings { checksums: false, ..ParseSettings::default() };
+    let (packets, _) = read_with(settings, LinkType::RawIp, &[message(8, 5), message(9, 0), message(40, 3)]);
+    let ports: Vec<_> = packets.iter().map(|packet| (packet.sport, packet.dport)).collect();
+    assert_eq!(ports, [(0x1234, 0x0800), (0, 0x0a00), (0, 40 << 8 | 3)]);
+}
+
+#[test]
+fn hdlc_and_firewall_logs() {
+    let ip = ipv4(6, &tcp_syn());
+    is_syn(LinkType::Pppoe, &[&[0x11, 0, 0, 1, 0, 50, 0, 0x21][..], &ip].concat());
+    is_syn(LinkType::CiscoHdlc, &[&[0x0f, 0, 8, 0][..], &ip].concat());
+    is_syn(LinkType::Pflog, &[&[61, 2][..], &[0; 62], &ip].concat());
+    let length = (ip.len() as u16 + 4).to_le_bytes();
+    let log = [&[2, 0, 0, 0, 8, 0, 1, 0, 8, 0, 1, 0, 5, 0, 10, 0, b'x', 0, 0, 0][..], &length, &[9, 0], &ip].concat();
+    is_syn(LinkType::Nflog, &log);
+    let big = [&[2, 0, 0, 0, 0, 8, 0, 1, 8, 0, 1, 0][..], &(ip.len() as u16 + 4).to_be_bytes(), &[0, 9], &ip].concat();
+    is_syn(LinkType::Nflog, &big);
 }

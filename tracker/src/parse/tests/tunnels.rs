@@ -84,3 +84,32 @@ fn what_cannot_be_opened_costs_only_the_inner_packet() {
         assert_eq!(stats.malformed + stats.truncated, 1, "{broken:02x?}");
     }
 }
+
+#[test]
+fn teredo_gtp_and_pptp() {
+    let v6 = ipv6(17, &udp(5, 6, b"x"));
+    let origin = [&[0, 0, 1, 2, 3, 4, 5, 6][..], &v6].concat();
+    let authenticated = [&[0, 1, 1, 2, 7, 8, 9][..], &[0; 9], &origin].concat();
+    for body in [v6.clone(), origin, authenticated] {
+        let (packets, _) = read_with(ParseSettings::default(), LinkType::RawIp, &[ipv4(17, &udp(9, 3544, &body))]);
+        assert_eq!(packets.len(), 2, "{body:02x?}");
+        assert_eq!((packets[1].dport, packets[1].tunnel_kind), (6, TunnelKind::Teredo));
+    }
+    // The port alone does not make it a tunnel, and costs nothing.
+    for body in [&b"hello"[..], &[0x60; 30], &[0, 1], &[0, 1, 255, 255], &[]] {
+        let (packets, stats) = read_with(ParseSettings::default(), LinkType::RawIp, &[ipv4(17, &udp(9, 3544, body))]);
+        assert_eq!((packets.len(), stats.malformed, stats.truncated), (1, 0, 0), "{body:02x?}");
+    }
+    let gtp = |flags: u8, rest: &[u8]| [&[flags, 255, 0, 60, 0, 0, 0, 9][..], rest, &inner()].concat();
+    for body in [gtp(0x30, &[]), gtp(0x32, &[0, 1, 0, 0]), gtp(0x34, &[0, 0, 0, 0x85, 1, 0, 9, 0])] {
+        let packet = is_syn(LinkType::RawIp, &ipv4(17, &udp(2152, 2152, &body)));
+        assert_eq!((packet.tunnel_kind, packet.tunnel), (TunnelKind::Gtp, 9));
+    }
+    let pptp = |flags: [u8; 2], rest: &[u8]| ipv4(47, &[&flags[..], &[0x88, 0x0b, 0, 9, 0, 77], rest].concat());
+    let ppp = [&[0xff, 3, 0, 0x21][..], &inner()].concat();
+    let packet = is_syn(LinkType::RawIp, &pptp([0x30, 1], &[&[0, 0, 0, 1][..], &ppp].concat()));
+    assert_eq!((packet.tunnel_kind, packet.tunnel), (TunnelKind::Gre, 77));
+    is_syn(LinkType::RawIp, &pptp([0x30, 0x81], &[&[0, 0, 0, 1, 0, 0, 0, 2][..], &ppp].concat()));
+    let (packets, stats) = read_with(ParseSettings::default(), LinkType::RawIp, &[pptp([0x20, 0x81], &[0; 4])]);
+    assert_eq!((packets.len(), stats.malformed + stats.truncated), (1, 0), "an acknowledgment alone");
+}

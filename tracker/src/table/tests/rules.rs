@@ -5,6 +5,7 @@ use crate::locality::Perspective;
 use crate::outcome::{EndReason, Outcome};
 use crate::rules::Action;
 use crate::settings::TableSettings;
+use crate::table::TableQuery;
 
 #[test]
 fn return_traffic_finds_the_session_of_a_one_sided_rule() {
@@ -20,9 +21,9 @@ fn return_traffic_finds_the_session_of_a_one_sided_rule() {
     world.see_all(packets);
     let mut other = Talk { server: ("10.0.0.2", 81), ..Talk::new(7) };
     world.see_all(other.handshake(20));
-    let page = world.table.page(0, 10, 20, &|_| true);
-    assert_eq!(page.items.len(), 1);
-    let session = &page.items[0];
+    let (sessions, _) = world.table.ask(TableQuery::default(), 20);
+    assert_eq!(sessions.len(), 1);
+    let session = &sessions[0];
     assert_eq!((session.forward.from.port, session.forward.to.port), (51_515, 80), "the other port was learnt");
     assert_eq!((session.forward.packets, session.reverse.packets), (2, 2));
     assert_eq!((session.reverse.from, session.reverse.to), (session.forward.to, session.forward.from));
@@ -35,8 +36,8 @@ fn what_a_rule_rejects_shows_as_blocked() {
     let settings = TableSettings { rules: vec!["reject tcp to port 80".parse().unwrap()], ..TableSettings::default() };
     let mut world = World::new(settings);
     world.see(Talk::new(1).send(0, 0, SYN, 0));
-    let page = world.table.page(0, 10, 0, &|_| true);
-    assert_eq!((page.items[0].state, page.items[0].outcome), ("blocked", Outcome::AdminBlocked));
+    let (sessions, _) = world.table.ask(TableQuery::default(), 0);
+    assert_eq!((sessions[0].state, sessions[0].outcome), ("blocked", Outcome::AdminBlocked));
     world.advance(11 * SECOND);
     assert_eq!(world.records[0].outcome, Outcome::AdminBlocked);
     assert_eq!(world.records[0].end_reason, EndReason::Blocked);
@@ -51,22 +52,4 @@ fn a_configured_service_is_the_server() {
     world.table.finish(&mut world.records);
     assert_eq!(world.records[0].server.port, 50_000);
     assert_eq!(world.records[0].received.packets, 1);
-}
-
-#[test]
-fn pages() {
-    let mut world = World::new(TableSettings::default());
-    for port in 0..10 {
-        world.see(Talk::new(port).send(0, 0, SYN, 0));
-    }
-    let odd = |view: &crate::table::SessionView| view.forward.from.port % 2 == 1;
-    let mut cursor = Some(0);
-    let mut ports = Vec::new();
-    while let Some(at) = cursor {
-        let page = world.table.page(at, 2, 0, &odd);
-        assert!(page.items.len() <= 2);
-        ports.extend(page.items.iter().map(|view| view.forward.from.port));
-        cursor = page.next;
-    }
-    assert_eq!(ports, [1, 3, 5, 7, 9]);
 }

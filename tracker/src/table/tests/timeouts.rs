@@ -6,16 +6,17 @@ use super::craft::*;
 use crate::outcome::EndReason;
 use crate::packet::{Packet, proto};
 use crate::settings::{Class, TableSettings};
+use crate::table::TableQuery;
 
 /// After these packets the session is of this class, lives until just before its time-out, and ends at it.
 fn lasts(settings: TableSettings, packets: Vec<Packet>, class: Class, seconds: i64) {
     let mut world = World::new(settings);
     let last = packets.last().unwrap().time;
     world.see_all(packets);
-    let page = world.table.page(0, 10, last, &|_| true);
-    assert_eq!(page.items.len(), 1, "{class:?}");
-    assert_eq!(page.items[0].class, class);
-    assert_eq!(page.items[0].time_left, seconds * SECOND, "{class:?}");
+    let (sessions, _) = world.table.ask(TableQuery::default(), last);
+    assert_eq!(sessions.len(), 1, "{class:?}");
+    assert_eq!(sessions[0].class, class);
+    assert_eq!(sessions[0].time_left, seconds * SECOND, "{class:?}");
     world.advance(last + seconds * SECOND - SECOND / 100);
     assert_eq!(world.table.len(), 1, "{class:?} ended early");
     world.advance(last + seconds * SECOND + SECOND / 2);
@@ -65,7 +66,7 @@ fn udp_icmp_ipsec_and_others() {
         lasts(TableSettings::default(), one, initial.0, initial.1);
         lasts(TableSettings::default(), two, ongoing.0, ongoing.1);
     }
-    let echo = |time, kind, src, dst| Packet { kind, sport: 9, dport: 8, ..between(time, src, dst, proto::ICMP) };
+    let echo = |time, kind, src, dst| Packet { kind, sport: 9, dport: 0x0800, ..between(time, src, dst, proto::ICMP) };
     let asked = echo(0, 8, A, B);
     lasts(TableSettings::default(), vec![asked], Class::IcmpInitial, 3);
     lasts(TableSettings::default(), vec![asked, echo(SECOND, 0, B, A)], Class::IcmpOngoing, 3);
