@@ -1,6 +1,7 @@
 # `make` or `make help` lists the targets.
 SHELL := /bin/bash
 CARGO_TARGET_DIR ?= $(CURDIR)/target
+FUZZ_SECONDS ?= 600
 export CARGO_TARGET_DIR
 UI := dashboards/ui
 BENCH := $(CARGO_TARGET_DIR)/bench
@@ -14,6 +15,10 @@ UI_SOURCES := $(shell find $(UI)/src $(UI)/public -type f 2>/dev/null) $(wildcar
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+.PHONY: help run test test-interop lint fmt bench bench-tracker fuzz-tracker ui dev need-cargo need-node need-programs shots
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ui need-cargo ## Build what is needed and start on demo traffic, http://127.0.0.1:8080
 	cargo build --workspace --bins
@@ -50,7 +55,7 @@ fmt: need-cargo ## Format everything
 	cd $(UI) && npm run --silent format
 
 bench: need-cargo ## Run the benchmarks of the decoder and the session table
-	cargo bench -p tracker
+	cargo bench -p tracker --bench table
 	cargo bench -p collector --no-default-features
 
 bench-scale: need-cargo ## Measure detection at scale: 100,000 series, and the bucket query beside DuckDB and chDB
@@ -60,6 +65,14 @@ bench-scale: need-cargo ## Measure detection at scale: 100,000 series, and the b
 	python3 -m venv $(BENCH)/venv && $(BENCH)/venv/bin/pip install -q duckdb chdb
 	$(BENCH)/venv/bin/python analytics/benches/scale/peers.py $(BENCH)/store 96
 	rm -rf $(BENCH)/store
+bench-tracker: need-cargo ## Measure the tracker beside softflowd, argus, nfpcapd and tshark (argus-server, time; live needs root)
+	cargo bench -p tracker --bench table
+	cargo bench -p tracker --bench compare
+
+fuzz-tracker: need-cargo ## Fuzz frames, packet sequences and captures, FUZZ_SECONDS each (cargo install cargo-fuzz)
+	cd tracker && for target in frames packets captures; do \
+	  mkdir -p fuzz/corpus/$$target && CARGO_TARGET_DIR=$(CURDIR)/tracker/fuzz/target cargo fuzz run -s none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; done
 
 ui: $(UI)/dist/index.html ## Build the web UI into dashboards/ui/dist
 
@@ -88,6 +101,7 @@ need-node:
 
 # The tests drive real programs. Each with Debian's name of the package that has it.
 PROGRAMS := softflowd:softflowd nfreplay:nfdump tshark:tshark tcpreplay:tcpreplay chromium:chromium ip:iproute2 fprobe:fprobe pmacctd:pmacct
+PROGRAMS := softflowd:softflowd nfreplay:nfdump tshark:tshark tcpreplay:tcpreplay chromium:chromium ip:iproute2 nft:nftables conntrack:conntrack
 
 need-programs:
 	@missing=; for pair in $(PROGRAMS); do \

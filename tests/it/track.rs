@@ -51,6 +51,84 @@ fn refused_connections_on_loopback_are_seen() {
 }
 
 #[test]
+fn the_live_table_shows_both_directions_and_what_a_rule_rejects() {
+    if !may_capture() {
+        eprintln!("skipped: packet sockets need CAP_NET_RAW");
+        return;
+    }
+    let open = TcpListener::bind("127.0.0.1:0").unwrap();
+    let blocked = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (open, blocked) = (open.local_addr().map(|address| (open, address)).unwrap(), blocked);
+    let (port, blocked_port) = (open.1.port(), blocked.local_addr().unwrap().port());
+    let filter = format!("tcp and (port {port} or port {blocked_port})");
+    let rule = format!("reject tcp to 127.0.0.0/8 port {blocked_port}");
+    let environment = [
+        ("HALFOPEN_TRACK_INTERFACES", "lo"),
+        ("HALFOPEN_TRACK_FILTER", filter.as_str()),
+        ("HALFOPEN_TRACK_THREADS", "2"),
+        ("HALFOPEN_TRACK_RING_MIB", "4"),
+        ("HALFOPEN_TRACK_RULES", rule.as_str()),
+        ("HALFOPEN_TRACK_TIMEOUT_TCP_ESTABLISHED", "2h"),
+    ];
+    let store = tempfile::tempdir().unwrap();
+    let mut server = Server::start(store.path(), &[], &environment);
+    server.wait_line("following packets");
+    let streams: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(open.1).unwrap()).collect();
+    let rejected = TcpStream::connect(blocked.local_addr().unwrap()).unwrap();
+    let count = |page: &serde_json::Value| page["items"].as_array().unwrap().len();
+    let path = format!("/api/v1/sessions/live?state=established&port={port}");
+    let page = server.wait_json(&path, |page| count(page) == 20);
+    assert_eq!((&page["complete"], &page["matched"]), (&true.into(), &20.into()), "{page:#}");
+    for session in page["items"].as_array().unwrap() {
+        let left = session["time_left"].as_i64().unwrap();
+        assert!((7_100_000..=7_200_000).contains(&left), "{session:#}");
+        assert_eq!(session["forward"]["destination_port"], port);
+        assert_eq!(session["reverse"]["source_port"], port);
+        assert_eq!((&session["forward"]["packets"], &session["reverse"]["packets"]), (&2.into(), &1.into()));
+        let client = session["client_port"].as_u64().unwrap();
+        assert!(streams.iter().any(|stream| u64::from(stream.local_addr().unwrap().port()) == client));
+    }
+    let mut paged = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = server.json(&format!("{path}&sort=client&limit=7&cursor={cursor}"));
+        paged.extend(page["items"].as_array().unwrap().iter().map(|item| item["session_id"].clone()));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        next.clone_into(&mut cursor);
+    }
+    paged.sort_by_key(ToString::to_string);
+    paged.dedup();
+    assert_eq!(paged.len(), 20);
+    let page = server.wait_json(&format!("/api/v1/sessions/live?port={blocked_port}"), |page| count(page) == 1);
+    let session = &page["items"][0];
+    assert_eq!((&session["state"], &session["timeout"]), (&"blocked".into(), &"blocked".into()), "{session:#}");
+    let tables = server.wait_json("/api/v1/sessions/live?limit=1", |page| page["tables"][0]["threads"] == 2);
+    assert_eq!(tables["tables"][0]["interface"], "lo");
+    drop((streams, rejected));
+    assert!(server.stop().success());
+}
+
+#[test]
+fn settings_of_the_tracker_that_make_no_sense_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("halfopen.toml");
+    for (text, named) in [
+        ("threads = 0", "track.threads"),
+        ("rules = [\"reject tcpp\"]", "track.rules"),
+        ("nat = [\"udp to 300.1.1.1\"]", "track.nat"),
+        ("default_action = \"drop\"", "track.default_action"),
+        ("filter = \"tcp and and\"", "track.filter"),
+        ("half_open_percent = 101", "track.half_open_percent"),
+        ("timeout_udp_initial = \"0s\"", "udp_initial"),
+    ] {
+        std::fs::write(&file, format!("[track]\n{text}\n")).unwrap();
+        let output = halfopen(["config", "check", file.to_str().unwrap()]).output().unwrap();
+        assert_eq!(output.status.code(), Some(78), "{text}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(named), "{text}");
+    }
+}
+
+#[test]
 fn an_interface_that_is_not_there_is_named() {
     let store = tempfile::tempdir().unwrap();
     let args =

@@ -6,6 +6,7 @@ mod checksum;
 mod fragments;
 mod ip;
 mod link;
+mod pieces;
 mod transport;
 mod tunnel;
 
@@ -14,6 +15,7 @@ pub use link::LinkType;
 use crate::Micros;
 use crate::packet::{Packet, TunnelKind};
 use fragments::Fragments;
+use pieces::Pieces;
 
 /// What is done with frames beyond reading them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct ParseSettings {
     pub vxlan_ports: Vec<u16>,
     /// UDP ports that carry Geneve (IANA 6081).
     pub geneve_ports: Vec<u16>,
+    /// Count a fragmented packet once, when all its fragments have come, and not fragment by fragment.
+    pub reassemble: bool,
     /// How many fragmented packets are remembered for the ports of their later fragments.
     pub max_fragments: usize,
 }
@@ -41,6 +45,7 @@ impl Default for ParseSettings {
             max_depth: 4,
             vxlan_ports: vec![4789, 8472],
             geneve_ports: vec![6081],
+            reassemble: false,
             max_fragments: 4096,
         }
     }
@@ -49,7 +54,7 @@ impl Default for ParseSettings {
 impl ParseSettings {
     /// Settings under which packets count as they do for Zeek.
     pub fn zeek() -> Self {
-        Self { partial_checksums: false, vxlan_ports: vec![4789], ..Self::default() }
+        Self { partial_checksums: false, reassemble: true, vxlan_ports: vec![4789], ..Self::default() }
     }
 }
 
@@ -104,7 +109,7 @@ pub struct ParseStats {
     pub bad_checksum: u64,
     /// Tunnelled packets nested deeper than allowed.
     pub too_deep: u64,
-    /// Later fragments whose first fragment was seen.
+    /// Later fragments whose first fragment was seen; with `reassemble` every fragment.
     pub fragments: u64,
     /// Later fragments whose first fragment was not seen.
     pub fragments_unknown: u64,
@@ -131,6 +136,7 @@ pub struct Parser {
     settings: ParseSettings,
     stats: ParseStats,
     fragments: Fragments,
+    pieces: Pieces,
 }
 
 /// What the layers above have said of the packet being read.
@@ -171,7 +177,8 @@ impl Parser {
     /// A parser with these settings and nothing remembered.
     pub fn new(settings: ParseSettings) -> Self {
         let fragments = Fragments::new(settings.max_fragments);
-        Self { settings, stats: ParseStats::default(), fragments }
+        let pieces = Pieces::new(settings.max_fragments);
+        Self { settings, stats: ParseStats::default(), fragments, pieces }
     }
 
     /// The counters so far.

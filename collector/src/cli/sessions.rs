@@ -12,7 +12,8 @@ use arrow::array::{
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use tracker::community::community_of;
+use tracker::community::{community_of, icmp_ports};
+use tracker::packet::proto;
 use tracker::parse::{ParseSettings, Parser};
 use tracker::pcap::{PcapError, PcapReader};
 use tracker::replay::replay;
@@ -119,6 +120,15 @@ fn write_parquet(path: &Path, sessions: &[SessionRecord]) -> Result<(), Failed> 
     Ok(())
 }
 
+/// Ports as Zeek has them: for ICMP the type, and the type of the answer or the code.
+fn ports(session: &SessionRecord) -> (u16, u16) {
+    let [kind, code] = session.server.port.to_be_bytes();
+    match session.proto {
+        proto::ICMP | proto::ICMP6 => icmp_ports(session.proto, kind, code),
+        _ => (session.client.port, session.server.port),
+    }
+}
+
 /// The sessions as rows with the names of Zeek's connection log, where it has one.
 fn rows(sessions: &[SessionRecord]) -> anyhow::Result<RecordBatch> {
     let text = |value: &dyn Fn(&SessionRecord) -> Option<String>| -> ArrayRef {
@@ -138,9 +148,9 @@ fn rows(sessions: &[SessionRecord]) -> anyhow::Result<RecordBatch> {
         ("start", time(&|session| session.start)),
         ("end", time(&|session| session.end)),
         ("orig_h", text(&|session| Some(session.client.ip.to_string()))),
-        ("orig_p", port(&|session| session.client.port)),
+        ("orig_p", port(&|session| ports(session).0)),
         ("resp_h", text(&|session| Some(session.server.ip.to_string()))),
-        ("resp_p", port(&|session| session.server.port)),
+        ("resp_p", port(&|session| ports(session).1)),
         ("proto", Arc::new(sessions.iter().map(|session| Some(session.proto)).collect::<UInt8Array>())),
         ("conn_state", text(&|session| session.conn_state.map(str::to_owned))),
         ("history", text(&|session| session.history.clone())),
@@ -151,8 +161,11 @@ fn rows(sessions: &[SessionRecord]) -> anyhow::Result<RecordBatch> {
         ("resp_pkts", count(&|session| Some(session.received.packets))),
         ("orig_bytes", count(&|session| session.client_payload)),
         ("resp_bytes", count(&|session| session.server_payload)),
+        ("orig_ip_bytes", count(&|session| Some(session.sent.bytes))),
+        ("resp_ip_bytes", count(&|session| Some(session.received.bytes))),
         ("syn_count", count(&|session| Some(u64::from(session.syn_count)))),
         ("vlan", text(&|session| session.vlan.map(|vlan| vlan.to_string()))),
+        ("tunnel", text(&|session| session.tunnel.map(|tunnel| tunnel.to_string()))),
         ("icmp", text(&|session| session.icmp.map(|icmp| format!("{}/{}", icmp.kind, icmp.code)))),
         ("community_id", text(&|session| Some(community_of(session.proto, session.client, session.server)))),
     ];

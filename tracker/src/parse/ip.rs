@@ -37,7 +37,17 @@ impl IpPacket<'_> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
     pub id: u32,
-    pub first: bool,
+    /// Where it begins, in bytes.
+    pub offset: u32,
+    /// It is not the last.
+    pub more: bool,
+}
+
+impl Part {
+    /// Whether it has the transport header.
+    pub fn is_first(self) -> bool {
+        self.offset == 0
+    }
 }
 
 fn v4(bytes: &[u8]) -> Addr {
@@ -73,8 +83,11 @@ pub(super) fn read_v4(bytes: &[u8], wire_len: u32) -> Result<IpPacket<'_>, Skip>
         return Err(Skip::Truncated);
     }
     let fragment = be16(header, 6).unwrap_or(0);
-    let part = (fragment & 0x3fff != 0)
-        .then(|| Part { id: u32::from(be16(header, 4).unwrap_or(0)), first: fragment.trailing_zeros() >= 13 });
+    let part = (fragment & 0x3fff != 0).then(|| Part {
+        id: u32::from(be16(header, 4).unwrap_or(0)),
+        offset: u32::from(fragment & 0x1fff) * 8,
+        more: fragment & 0x2000 != 0,
+    });
     let end = bytes.len().min(total as usize);
     Ok(IpPacket {
         src: v4(&header[12..16]),
@@ -118,7 +131,7 @@ pub(super) fn read_v6(bytes: &[u8], wire_len: u32) -> Result<IpPacket<'_>, Skip>
                 let offset = be16(packet.body, 2).ok_or(Skip::Truncated)?;
                 let id = be32(packet.body, 4).ok_or(Skip::Truncated)?;
                 if offset & 0xfff9 != 0 {
-                    packet.part = Some(Part { id, first: offset & 0xfff8 == 0 });
+                    packet.part = Some(Part { id, offset: u32::from(offset & 0xfff8), more: offset & 1 != 0 });
                 }
                 8
             }
@@ -131,7 +144,7 @@ pub(super) fn read_v6(bytes: &[u8], wire_len: u32) -> Result<IpPacket<'_>, Skip>
         packet.body = packet.body.get(size..).ok_or(Skip::Truncated)?;
         packet.body_len -= size as u32;
         packet.proto = next;
-        if packet.part.is_some_and(|part| !part.first) {
+        if packet.part.is_some_and(|part| !part.is_first()) {
             return Ok(packet);
         }
     }
@@ -164,7 +177,10 @@ impl Parser {
         packet.payload = ip.body_len;
         if let Some(part) = ip.part {
             let key = FragmentKey { src: ip.src, dst: ip.dst, id: part.id, proto: ip.proto };
-            if !part.first {
+            if self.settings.reassemble {
+                return self.put_together(ip, part, key, layer, out);
+            }
+            if !part.is_first() {
                 packet.fragment = true;
                 let ports = self.fragments.ports(&key, layer.meta.time);
                 self.stats.fragments += u64::from(ports.is_some());
@@ -195,6 +211,23 @@ impl Parser {
             }
             _ => self.transport(ip, layer, packet, out),
         }
+    }
+
+    /// One piece of a packet that counts once, when all of it has come.
+    fn put_together(
+        &mut self,
+        ip: &IpPacket<'_>,
+        part: Part,
+        key: FragmentKey,
+        layer: Layer,
+        out: &mut Vec<Packet>,
+    ) -> Parsed {
+        self.stats.fragments += 1;
+        let Some(whole) = self.pieces.add(key, part, ip.body, ip.body_len) else { return Ok(()) };
+        let header = ip.ip_len - ip.body_len;
+        let body = &whole.head[..whole.head.len().min(whole.length as usize)];
+        let packet = IpPacket { ip_len: header + whole.length, body_len: whole.length, body, part: None, ..*ip };
+        self.ip(&packet, Layer { missing: whole.length - body.len() as u32, ..layer }, out)
     }
 
     /// What follows an authentication header is in the clear (RFC 4302): it is a session of its own.

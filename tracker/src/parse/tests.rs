@@ -3,4 +3,5 @@
 mod build;
 mod hostile;
 mod layers;
+mod seeds;
 mod tunnels;

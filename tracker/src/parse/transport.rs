@@ -161,7 +161,7 @@ fn echo(protocol: u8, header: &[u8]) -> (u16, u16) {
 fn quoted(protocol: u8, bytes: &[u8]) -> Option<Quoted> {
     // What is quoted is cut off: the lengths in it say nothing.
     let inner = if protocol == proto::ICMP { read_v4(bytes, u32::MAX) } else { read_v6(bytes, u32::MAX) }.ok()?;
-    if inner.part.is_some_and(|part| !part.first) {
+    if inner.part.is_some_and(|part| !part.is_first()) {
         return None;
     }
     let (src, dst): (Addr, Addr) = (inner.src, inner.dst);

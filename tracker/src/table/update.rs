@@ -50,7 +50,9 @@ impl SessionTable {
                 self.stats.bad_checksum += 1;
                 return;
             }
-            self.count(index, from, packet);
+            // Zeek counts it, and does not look at its time.
+            self.entries[index].count(from, packet.ip_len);
+            self.stats.tracked += 1;
             return;
         }
         if packet.fragment {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::kernel::set;
 use super::{Pair, ip, quick};
@@ -85,10 +85,13 @@ fn send_syn(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) {
 fn records(capture: &mut Capture) -> Vec<SessionRecord> {
     let mut parser = Parser::new(ParseSettings::default());
     let mut packets: Vec<Packet> = Vec::new();
-    while capture
-        .next_block(Duration::from_millis(400), |link, frame, meta| parser.parse(link, frame, meta, &mut packets))
-        .unwrap()
-    {}
+    let mut last = Instant::now();
+    while last.elapsed() < Duration::from_millis(600) {
+        let mut each = |link, frame: &[u8], meta| parser.parse(link, frame, meta, &mut packets);
+        if capture.next_block(Duration::from_millis(100), &mut each).unwrap() {
+            last = Instant::now();
+        }
+    }
     assert_eq!(parser.stats().malformed + parser.stats().truncated, 0);
     let mut table = SessionTable::new(TableSettings::default());
     let mut records = Vec::new();

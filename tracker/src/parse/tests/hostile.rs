@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::build::*;
 use crate::parse::{FrameMeta, LinkType, ParseSettings, Parser};
 
-fn sound() -> Vec<Vec<u8>> {
+pub fn sound() -> Vec<Vec<u8>> {
     let syn = ipv4(6, &tcp_syn());
     let nested = ethernet(0x0800, &ipv4(17, &udp(1, 4789, &[&[8; 8][..], &ethernet(0x0800, &syn)].concat())));
     let geneve = ethernet(

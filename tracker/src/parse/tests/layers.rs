@@ -196,3 +196,22 @@ fn hdlc_and_firewall_logs() {
     let big = [&[2, 0, 0, 0, 0, 8, 0, 1, 8, 0, 1, 0][..], &(ip.len() as u16 + 4).to_be_bytes(), &[0, 9], &ip].concat();
     is_syn(LinkType::Nflog, &big);
 }
+
+#[test]
+fn a_fragmented_packet_counts_once_where_it_is_put_together() {
+    let whole = [&udp(5000, 53, &[7; 24])[..]].concat();
+    let fragments = [ipv4_with(17, 9, 2, &whole[16..]), ipv4_with(17, 9, 0x2000, &whole[..16])];
+    let (packets, stats) = read_with(ParseSettings::zeek(), LinkType::RawIp, &fragments);
+    assert_eq!((packets.len(), stats.fragments), (1, 2));
+    assert_eq!((packets[0].sport, packets[0].payload, packets[0].ip_len), (5000, 24, 52));
+    assert!(!packets[0].fragment);
+    let (packets, _) = read_with(ParseSettings::zeek(), LinkType::RawIp, &fragments[..1]);
+    assert!(packets.is_empty());
+    // In IPv6 the fragment header carries what IPv4 has in its own.
+    let segment = tcp_syn();
+    let piece =
+        |offset: u16, body: &[u8]| ipv6(44, &[&[6, 0][..], &offset.to_be_bytes(), &[0, 0, 0, 9], body].concat());
+    let fragments = [piece(1, &segment[..16]), piece(16, &segment[16..])];
+    let (packets, _) = read_with(ParseSettings::zeek(), LinkType::RawIp, &fragments);
+    assert_eq!((packets.len(), packets[0].seq, packets[0].payload), (1, 1000, 0));
+}

@@ -14,40 +14,80 @@ fn flood_syn(number: u32, time: i64) -> Packet {
 }
 
 #[test]
-fn a_flood_of_syns_neither_fills_memory_nor_pushes_out_established_sessions() {
-    let settings = TableSettings { max_sessions: 20_000, max_tombstones: 1000, ..TableSettings::default() };
+fn a_flood_of_five_million_syns_neither_fills_memory_nor_pushes_out_established_sessions() {
+    let settings = TableSettings { max_sessions: 200_000, max_tombstones: 10_000, ..TableSettings::default() };
     let mut table = SessionTable::new(settings);
-    let (mut evicted, mut closed) = (0u64, 0u64);
+    let (mut evicted, mut closed, mut unanswered) = (0u64, 0u64, 0u64);
     let mut sink = Each(|record: crate::SessionRecord| match record.outcome.as_str() {
         "evicted" => evicted += 1,
         "closed" => closed += 1,
-        "no_answer" => {}
+        "no_answer" => unanswered += 1,
         other => panic!("{other}"),
     });
-    let mut talks: Vec<Talk> = (0..5000).map(Talk::new).collect();
+    let mut talks: Vec<Talk> = (0..50_000).map(Talk::new).collect();
     for talk in &mut talks {
         table.on_packets(&talk.handshake(0), &mut sink);
     }
     let mut most = 0;
-    for number in 0..500_000 {
-        let time = 10 + i64::from(number) * 20;
-        table.on_packet(&flood_syn(number, time), time, &mut sink);
-        most = most.max(table.bytes());
-        assert!(table.half_open() <= 5000 && table.len() <= 20_000);
+    let mut flood = Vec::with_capacity(1000);
+    for number in 0..5_000_000u32 {
+        flood.push(flood_syn(number, 10 + i64::from(number) * 2));
+        if flood.len() == 1000 {
+            // The established ones go on meanwhile.
+            let time = 10 + i64::from(number) * 2;
+            let talk = &mut talks[number as usize / 1000 * 10];
+            flood.extend([talk.send(time, 0, ACK, 100), talk.send(time, 1, ACK, 1000)]);
+            table.on_packets(&flood, &mut sink);
+            flood.clear();
+            most = most.max(table.bytes());
+            assert!(table.half_open() <= 50_000 && table.len() <= 200_000);
+        }
     }
-    assert!(most < 20_000 * 300, "{most} bytes");
+    assert!(most < 200_000 * 200, "{most} bytes");
     for talk in &mut talks {
         let end = [talk.send(11 * SECOND, 0, FIN_ACK, 0), talk.send(11 * SECOND, 1, FIN_ACK, 0)];
         table.on_packets(&end, &mut sink);
     }
     table.finish(&mut sink);
-    assert_eq!(closed, 5000);
+    assert_eq!(closed, 50_000, "every established session was followed to its end");
+    assert_eq!(evicted + unanswered, 5_000_000, "every SYN is accounted for");
     let stats = table.stats();
-    assert_eq!(stats.evicted_half_open, evicted);
-    assert_eq!(stats.evicted(), evicted);
+    assert_eq!((stats.evicted_half_open, stats.evicted()), (evicted, evicted));
     let (servers, others) = table.evicted_by_server();
     assert_eq!(servers.len(), 1);
-    assert_eq!((servers[0].1, servers[0].2 + others), (443, evicted));
+    assert_eq!((servers[0].0.to_string(), servers[0].1, servers[0].2 + others), ("10.0.0.9".to_owned(), 443, evicted));
+}
+
+#[test]
+fn a_million_sessions() {
+    let mut table = SessionTable::new(TableSettings { max_sessions: 1_100_000, ..TableSettings::default() });
+    let mut records: Vec<crate::SessionRecord> = Vec::new();
+    let syn = |number: u32, time| Packet { seq: 7, ..flood_syn(number, time) };
+    let answer = |number: u32, time| {
+        let syn = syn(number, time);
+        let (src, dst, sport, dport) = (syn.dst, syn.src, syn.dport, syn.sport);
+        Packet { src, dst, sport, dport, flags: SYN_ACK, seq: 50, ack: 8, ..syn }
+    };
+    let last = |number: u32, time| Packet { flags: ACK, seq: 8, ack: 51, ..syn(number, time) };
+    for first in (0..1_000_000u32).step_by(1000) {
+        for make in [&syn as &dyn Fn(u32, i64) -> Packet, &answer, &last] {
+            let packets: Vec<Packet> = (first..first + 1000).map(|number| make(number, i64::from(first))).collect();
+            table.on_packets(&packets, &mut records);
+        }
+    }
+    assert_eq!((table.len(), records.len(), table.half_open()), (1_000_000, 0, 0));
+    let bytes = table.bytes() / table.len();
+    assert!(bytes <= 200, "{bytes} bytes a session");
+    // Each is found again, and all end.
+    for number in (0..1_000_000).step_by(977) {
+        let reset = Packet { flags: RST | ACK, seq: 8, ack: 51, ..syn(number, 2_000_000) };
+        table.on_packet(&reset, 2_000_000, &mut records);
+    }
+    table.advance(5 * SECOND, &mut records);
+    assert_eq!(records.len(), 1024);
+    assert!(records.iter().all(|record| record.outcome.as_str() == "reset_orig"));
+    table.finish(&mut records);
+    assert_eq!(records.len(), 1_000_000);
 }
 
 #[test]

@@ -29,55 +29,69 @@ fn lasts(settings: TableSettings, packets: Vec<Packet>, class: Class, seconds: i
 const A: (&str, u16) = ("10.0.0.1", 61_000);
 const B: (&str, u16) = ("10.0.0.2", 4433);
 
-fn both_ways(number: u8) -> [Vec<Packet>; 2] {
-    let asked = between(0, A, B, number);
-    let answered = between(SECOND, B, A, number);
-    [vec![asked], vec![asked, answered]]
+fn one_way(number: u8) -> Vec<Packet> {
+    vec![between(0, A, B, number)]
 }
 
-#[test]
-fn blocked() {
-    let settings = TableSettings { rules: vec!["reject tcp".parse().unwrap()], ..TableSettings::default() };
-    lasts(settings, vec![Talk::new(1).send(0, 0, SYN, 0)], Class::Blocked, 10);
+fn both_ways(number: u8) -> Vec<Packet> {
+    vec![between(0, A, B, number), between(SECOND, B, A, number)]
 }
 
-#[test]
-fn tcp() {
-    let mut talk = Talk::new(1);
-    lasts(TableSettings::default(), vec![talk.send(5, 0, SYN, 0)], Class::TcpInitial, 10);
+fn echo(time: i64, kind: u8) -> Packet {
+    let (src, dst) = if kind == 8 { (A, B) } else { (B, A) };
+    Packet { kind, sport: 9, dport: 0x0800, ..between(time, src, dst, proto::ICMP) }
+}
+
+fn closed() -> Vec<Packet> {
     let mut talk = Talk::new(1);
     let mut packets = talk.handshake(7);
-    lasts(TableSettings::default(), packets.clone(), Class::TcpEstablished, 3600);
     packets.extend([talk.send(SECOND, 0, FIN_ACK, 0), talk.send(2 * SECOND, 1, FIN_ACK, 0)]);
-    lasts(TableSettings::default(), packets.clone(), Class::TcpClosed, 2);
-    let settings = TableSettings { nat: vec!["tcp to port 80".parse().unwrap()], ..TableSettings::default() };
-    lasts(settings, packets, Class::TcpClosedNat, 120);
+    packets
 }
 
-#[test]
-fn udp_icmp_ipsec_and_others() {
-    for (number, initial, ongoing) in [
-        (proto::UDP, (Class::UdpInitial, 10), (Class::UdpOngoing, 120)),
-        (proto::ESP, (Class::IpsecInitial, 60), (Class::IpsecOngoing, 3600)),
-        (proto::AH, (Class::IpsecInitial, 60), (Class::IpsecOngoing, 3600)),
-        (proto::GRE, (Class::OtherInitial, 10), (Class::OtherOngoing, 300)),
-    ] {
-        let [one, two] = both_ways(number);
-        lasts(TableSettings::default(), one, initial.0, initial.1);
-        lasts(TableSettings::default(), two, ongoing.0, ongoing.1);
-    }
-    let echo = |time, kind, src, dst| Packet { kind, sport: 9, dport: 0x0800, ..between(time, src, dst, proto::ICMP) };
-    let asked = echo(0, 8, A, B);
-    lasts(TableSettings::default(), vec![asked], Class::IcmpInitial, 3);
-    lasts(TableSettings::default(), vec![asked, echo(SECOND, 0, B, A)], Class::IcmpOngoing, 3);
+fn plain() -> TableSettings {
+    TableSettings::default()
 }
 
-#[test]
-fn udp_behind_address_translation() {
-    let settings = || TableSettings { nat: vec!["udp to port 4433".parse().unwrap()], ..TableSettings::default() };
-    let [one, two] = both_ways(proto::UDP);
-    lasts(settings(), one, Class::Rfc4787UdpInitial, 10);
-    lasts(settings(), two, Class::Rfc4787UdpOngoing, 3);
+fn translated(what: &str) -> TableSettings {
+    TableSettings { nat: vec![what.parse().unwrap()], ..TableSettings::default() }
+}
+
+fn rejecting() -> TableSettings {
+    TableSettings { rules: vec!["reject tcp".parse().unwrap()], ..TableSettings::default() }
+}
+
+/// One test for each line of the table of time-outs.
+macro_rules! lines {
+    ($($name:ident: $class:ident, $seconds:literal, $settings:expr, $packets:expr;)+) => {
+        $(#[test]
+        fn $name() {
+            lasts($settings, $packets, Class::$class, $seconds);
+        })+
+
+        #[test]
+        fn every_line_is_tested() {
+            assert_eq!([$(Class::$class),+], Class::ALL);
+        }
+    };
+}
+
+lines! {
+    blocked: Blocked, 10, rejecting(), vec![Talk::new(1).send(0, 0, SYN, 0)];
+    tcp_initial: TcpInitial, 10, plain(), vec![Talk::new(1).send(5, 0, SYN, 0)];
+    tcp_established: TcpEstablished, 3600, plain(), Talk::new(1).handshake(7);
+    tcp_closed: TcpClosed, 2, plain(), closed();
+    tcp_closed_nat: TcpClosedNat, 120, translated("tcp to port 80"), closed();
+    udp_initial: UdpInitial, 10, plain(), one_way(proto::UDP);
+    udp_ongoing: UdpOngoing, 120, plain(), both_ways(proto::UDP);
+    rfc4787_udp_initial: Rfc4787UdpInitial, 10, translated("udp to port 4433"), one_way(proto::UDP);
+    rfc4787_udp_ongoing: Rfc4787UdpOngoing, 3, translated("udp from 10.0.0.0/24"), both_ways(proto::UDP);
+    icmp_initial: IcmpInitial, 3, plain(), vec![echo(0, 8)];
+    icmp_ongoing: IcmpOngoing, 3, plain(), vec![echo(0, 8), echo(SECOND, 0)];
+    ipsec_initial: IpsecInitial, 60, plain(), one_way(proto::ESP);
+    ipsec_ongoing: IpsecOngoing, 3600, plain(), both_ways(proto::AH);
+    other_initial: OtherInitial, 10, plain(), one_way(proto::GRE);
+    other_ongoing: OtherOngoing, 300, plain(), both_ways(proto::GRE);
 }
 
 #[test]
