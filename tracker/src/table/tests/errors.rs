@@ -141,3 +141,23 @@ fn wrong_checksums_and_lone_fragments() {
     let whole = udp(0, ("10.0.0.1", 5000), ("10.0.0.2", 53));
     assert_eq!(outcome_of([whole, Packet { fragment: true, time: 1, ..whole }]), "udp_no_reply");
 }
+
+#[test]
+fn an_error_finds_its_session_in_a_neighbouring_table() {
+    let settings = || TableSettings { has_neighbours: true, ..TableSettings::default() };
+    let (mut one, mut two) = (World::new(settings()), World::new(settings()));
+    let syn = Talk::new(1).send(0, 0, SYN, 0);
+    one.see(syn);
+    for time in 0..2000 {
+        two.see(error(&syn, 9 + time, 3, 13));
+    }
+    let strays = two.table.take_strays();
+    let stats = two.table.stats();
+    assert_eq!((strays.len() as u64, stats.icmp_handed_on, stats.icmp_unmatched), (1024, 1024, 976), "bounded");
+    assert!(two.table.take_strays().is_empty());
+    one.table.adopt(&strays[0]);
+    one.table.adopt(&error(&Talk::new(2).send(0, 0, SYN, 0), 9, 3, 1));
+    assert_eq!(one.table.stats().icmp_adopted, 1);
+    two.check();
+    assert_eq!(one.outcomes(), ["admin_blocked"]);
+}
