@@ -114,7 +114,7 @@ struct Lookup {
     key: Key,
     hash: u64,
     from_low: bool,
-    /// Where the session was, or [`NONE`].
+    /// Where the session may be, or [`NONE`].
     hint: u32,
 }
 
@@ -175,12 +175,13 @@ impl SessionTable {
             lookups.clear();
             lookups.extend(batch.iter().map(|packet| self.hash(packet)));
             for lookup in &mut lookups {
-                lookup.hint = self.find(&lookup.key, lookup.hash);
+                // The first place whose hash may be this one: whether it is, is seen when its session has been read.
+                lookup.hint = self.index.iter_hash(lookup.hash).next().copied().unwrap_or(NONE);
             }
             for lookup in &lookups {
                 if let Some(entry) = self.entries.get(lookup.hint) {
                     // Reads the cache lines that following the packet will need.
-                    black_box((entry.last, entry.ends[1].last, entry.icmp));
+                    black_box((entry.last, entry.ends[1].last, entry.phase));
                 }
             }
             for (packet, lookup) in batch.iter().zip(&lookups) {
