@@ -105,3 +105,67 @@ fn every_format_and_bad_input() {
     assert!(damaged.stdout.split(|byte| *byte == b'\n').count() > 15, "what comes before the damage is told");
     assert_eq!(run(["sessions", "/nonexistent.pcap"]).status.code(), Some(66));
 }
+
+/// A capture of raw IP packets, each one second after the one before.
+fn capture_of(packets: &[Vec<u8>]) -> tempfile::NamedTempFile {
+    let mut file = [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 101].map(u32::to_le_bytes).concat();
+    for (second, packet) in (1_700_000_000u32..).zip(packets) {
+        let length = packet.len() as u32;
+        file.extend([second, 0, length, length].map(u32::to_le_bytes).concat());
+        file.extend(packet);
+    }
+    let written = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(written.path(), file).unwrap();
+    written
+}
+
+fn ipv4(proto: u8, src: u8, dst: u8, body: &[u8]) -> Vec<u8> {
+    let length = (body.len() as u16 + 20).to_be_bytes();
+    [&[0x45, 0, length[0], length[1], 0, 0, 0, 0, 64, proto, 0, 0, 10, 0, 0, src, 10, 0, 0, dst][..], body].concat()
+}
+
+#[test]
+fn icmp_and_udp_as_zeek_tells_them() {
+    let echo = |kind: u8, id: u8| [&[kind, 0, 0, 0, 0, id, 0, 1][..], &[7; 56]].concat();
+    let question = [&[0xc3, 0x50, 0, 53, 0, 12, 0, 0][..], b"ask?"].concat();
+    let answer = [&[0, 53, 0xc3, 0x50, 0, 14, 0, 0][..], b"answer"].concat();
+    let refused = ipv4(17, 1, 3, &question);
+    let error = [&[3, 3, 0, 0, 0, 0, 0, 0][..], &refused].concat();
+    let capture = capture_of(&[
+        ipv4(1, 1, 2, &echo(8, 1)),
+        ipv4(1, 2, 1, &echo(0, 1)),
+        // Another identifier: for Zeek the same connection.
+        ipv4(1, 1, 2, &echo(8, 2)),
+        ipv4(1, 2, 1, &echo(0, 2)),
+        ipv4(17, 1, 2, &question),
+        ipv4(17, 2, 1, &answer),
+        refused,
+        ipv4(1, 3, 1, &error),
+    ]);
+    let path = capture.path().to_str().unwrap();
+    let rows = |args: &[&str]| {
+        let names = ["orig_h", "orig_p", "resp_h", "resp_p", "conn_state", "history", "orig_pkts", "resp_pkts"];
+        let mut rows: Vec<String> = sessions(&[&[path, "--ignore-checksums"][..], args].concat())
+            .iter()
+            .map(|session| {
+                let row: Vec<String> = names.iter().map(|name| field(session, name)).collect();
+                format!("{} {} {}", row.join(" "), field(session, "orig_bytes"), field(session, "resp_bytes"))
+            })
+            .collect();
+        rows.sort();
+        rows
+    };
+    assert_eq!(
+        rows(&["--timeouts", "zeek"]),
+        [
+            "10.0.0.1 50000 10.0.0.2 53 SF Dd 1 1 4 6",
+            "10.0.0.1 50000 10.0.0.3 53 S0 D 1 0 - -",
+            "10.0.0.1 8 10.0.0.2 0 OTH - 2 2 112 112",
+            "10.0.0.3 3 10.0.0.1 3 OTH - 1 0 - -",
+        ]
+    );
+    let own = sessions(&[path, "--ignore-checksums"]);
+    assert_eq!(own.len(), 4, "two exchanges of echoes, and an error is no session");
+    let unreachable: Vec<_> = own.iter().filter(|session| session["outcome"] == "unreachable").collect();
+    assert_eq!((unreachable.len(), &unreachable[0]["icmp"]), (1, &"3/3".into()));
+}
