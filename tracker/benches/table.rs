@@ -100,6 +100,23 @@ fn established(sessions: u32) -> SessionTable {
     table
 }
 
+/// What ten million established sessions take.
+fn ten_million(_: &mut Criterion<CpuTime>) {
+    let resident = || {
+        let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<usize>().ok()).unwrap_or(0) / 1024
+    };
+    let before = resident();
+    let table = established(10_000_000);
+    eprintln!(
+        "{} sessions: {} bytes each, {} MiB resident",
+        table.len(),
+        table.bytes() / table.len(),
+        resident() - before
+    );
+}
+
 const ROUND: usize = 200_000;
 
 fn look_ups(bench: &mut Criterion<CpuTime>) {
@@ -225,6 +242,6 @@ fn frames(bench: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = benches;
     config = Criterion::default().with_measurement(CpuTime);
-    targets = look_ups, whole_lives, frames
+    targets = look_ups, whole_lives, frames, ten_million
 }
 criterion_main!(benches);
