@@ -18,6 +18,8 @@ use crate::store::segments::BucketId;
 pub struct Changes {
     /// Names of the segments that now speak for any bucket.
     pub segments: HashSet<String>,
+    /// Start of the oldest bucket that there is, ms.
+    pub oldest: Option<i64>,
     /// What was found in the buckets of segments that were not known, by time and perspective.
     pub found: Vec<Found>,
 }
@@ -60,7 +62,8 @@ impl ResultStore {
         };
         let segments: HashSet<String> = current.values().filter_map(|(segment, _)| name(&segment.path)).collect();
         let found = buckets.values().filter(new).map(|outcome| Found(Arc::clone(outcome))).collect();
-        Ok(Changes { segments, found })
+        let oldest = buckets.keys().next().map(|(timestamp, ..)| *timestamp);
+        Ok(Changes { segments, oldest, found })
     }
 }
 

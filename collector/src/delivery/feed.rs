@@ -63,6 +63,7 @@ impl Feed {
         let sealed: Vec<Found> = changes.found.into_iter().filter(|found| !found.bucket().is_interim).collect();
         if self.hand_over(&sealed, |found| found.bucket().timestamp, Self::unit, now)? {
             self.ledger.set_segments(changes.segments)?;
+            self.ledger.forget_days(changes.oldest.map_or(i64::MIN, |oldest| oldest.div_euclid(DAY)))?;
         }
         Ok(())
     }
@@ -215,3 +216,6 @@ struct Unit {
     time: i64,
     documents: Vec<(bool, Document)>,
 }
+
+#[cfg(test)]
+mod tests;

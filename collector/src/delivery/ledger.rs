@@ -108,16 +108,36 @@ impl Ledger {
         self.kept.files.retain(|name, _| there.contains(name));
     }
 
+    /// Forgets days before this one (since the epoch), of which there are no results any more.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn forget_days(&self, before: i64) -> io::Result<()> {
+        let oldest = file_name(before);
+        for entry in std::fs::read_dir(self.dir.join("results"))? {
+            let entry = entry?;
+            if before > 0 && entry.file_name().to_str().is_some_and(|name| name < oldest.as_str()) {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// What was handed over of the results of this day (since the epoch).
     ///
     /// # Errors
     /// It cannot be read.
     pub fn day(&self, day: i64) -> io::Result<Day> {
-        let date = chrono::DateTime::from_timestamp(day * 86_400, 0).unwrap_or_default();
-        let path = self.dir.join("results").join(format!("{}.json", date.format("%Y-%m-%d")));
+        let path = self.dir.join("results").join(file_name(day));
         let buckets = read_json(&path)?.unwrap_or_default();
         Ok(Day { path, buckets, changed: false })
     }
+}
+
+/// The file of a day; names sort as days do.
+fn file_name(day: i64) -> String {
+    let date = chrono::DateTime::from_timestamp(day.saturating_mul(86_400), 0).unwrap_or_default();
+    format!("{}.json", date.format("%Y-%m-%d"))
 }
 
 impl Day {
@@ -162,6 +182,13 @@ mod tests {
         assert_eq!(day.replace("b", contents(&[("x", 1), ("y", 2)])), (ids(&[]), vec![]));
         assert_eq!(day.replace("b", contents(&[("y", 3), ("z", 4)])), (ids(&["y", "z"]), vec!["x".to_owned()]));
         assert_eq!(day.replace("c", contents(&[("x", 1)])), (ids(&["x"]), vec![]));
+
+        let mut older = ledger.day(19_999).unwrap();
+        older.replace("b", contents(&[("x", 1)]));
+        older.save().unwrap();
+        ledger.forget_days(20_000).unwrap();
+        assert_eq!(ledger.day(19_999).unwrap().replace("b", contents(&[])).1.len(), 0);
+        assert_eq!(ledger.day(20_000).unwrap().replace("c", contents(&[])).1.len(), 1);
 
         ledger.set_rows("file", 9).unwrap();
         ledger.set_segments(ids(&["s"])).unwrap();

@@ -74,6 +74,18 @@ impl Queue {
         self.put(&[item])
     }
 
+    /// Takes what waits, as a sink that takes everything would.
+    #[cfg(test)]
+    pub fn drain(&self) -> Vec<Item> {
+        self.with(|spool| {
+            let entries = spool.read(usize::MAX, usize::MAX).unwrap();
+            if let Some(last) = entries.last() {
+                spool.acknowledge(last.number + 1).unwrap();
+            }
+            entries.into_iter().map(|entry| entry.item).collect()
+        })
+    }
+
     /// Whether what can wait elsewhere should.
     pub fn is_full(&self) -> bool {
         self.with(|spool| spool.is_full())
