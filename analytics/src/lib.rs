@@ -5,6 +5,7 @@
 mod buckets;
 mod detect;
 mod error;
+pub mod jobs;
 mod key;
 mod model;
 #[doc(hidden)]

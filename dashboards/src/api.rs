@@ -3,10 +3,12 @@
 mod alerts;
 mod anomalies;
 mod buckets;
+mod calendars;
 mod events;
 mod exporters;
 mod filter;
 mod flows;
+mod imported;
 mod influencers;
 mod jobs;
 mod live;
@@ -25,8 +27,10 @@ mod version;
 
 use std::sync::Arc;
 
+use analytics::jobs::JobShelf;
 use axum::Router;
-use axum::routing::{any, delete, get};
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{any, delete, get, post, put};
 use prometheus_client::registry::Registry;
 use tracker::Micros;
 use utoipa::OpenApi;
@@ -52,6 +56,8 @@ pub struct Shared {
     pub info: Info,
     pub settings: JobSettings,
     pub reference: Reference,
+    /// Imported jobs, where the service keeps any.
+    pub shelf: Option<JobShelf>,
 }
 
 impl Shared {
@@ -60,6 +66,9 @@ impl Shared {
         (self.clock)()
     }
 }
+
+/// Largest body of requests that say nothing else, bytes.
+const USUAL_BODY: usize = 16 * 1024;
 
 type App = axum::extract::State<Arc<Shared>>;
 
@@ -72,7 +81,9 @@ pub fn router(state: AppState) -> Router {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn(Arc::clone(&hub).run(state.events.subscribe()));
     }
+    let shelf = Some(JobShelf::open(&state.store));
     routes(Shared {
+        shelf,
         source: Arc::new(Stored { store: state.store, results: state.results }),
         status: state.status,
         exporters: state.exporters,
@@ -103,6 +114,21 @@ pub(crate) fn routes(shared: Shared) -> Router {
         .route("/exporters", get(exporters::exporters))
         .route("/jobs", get(jobs::jobs))
         .route("/jobs/{schema}/{perspective}", get(jobs::job_file))
+        .route("/jobs/import", post(imported::import_jobs).layer(DefaultBodyLimit::max(imported::LARGEST)))
+        .route("/jobs/imported/{id}", get(imported::job).delete(imported::remove))
+        .route("/jobs/imported/{id}/definition", get(imported::definition))
+        .route("/jobs/imported/{id}/results", get(imported::results))
+        .route("/jobs/imported/{id}/snapshots", get(imported::job_snapshots))
+        .route("/jobs/imported/{id}/{action}", post(imported::act))
+        .route("/calendars", get(calendars::calendars))
+        .route(
+            "/calendars/{id}",
+            put(calendars::put_calendar)
+                .delete(calendars::remove_calendar)
+                .layer(DefaultBodyLimit::max(calendars::LARGEST)),
+        )
+        .route("/annotations", get(calendars::annotations).post(calendars::annotate))
+        .route("/annotations/{id}", delete(calendars::remove_annotation))
         .route("/results", get(results::results))
         .route("/sinks", get(sinks::sinks))
         .route("/alerts", get(alerts::alerts))
@@ -111,7 +137,8 @@ pub(crate) fn routes(shared: Shared) -> Router {
         .route("/events", get(events::events))
         .route("/reference", get(reference::reference))
         .route("/version", get(version::version))
-        .route("/openapi.json", get(version::openapi_json));
+        .route("/openapi.json", get(version::openapi_json))
+        .layer(DefaultBodyLimit::max(USUAL_BODY));
     let started = shared.now();
     let service = Router::new()
         .nest("/api/v1", v1)
@@ -158,6 +185,19 @@ pub fn openapi() -> String {
         exporters::exporters,
         jobs::jobs,
         jobs::job_file,
+        imported::import_jobs,
+        imported::job,
+        imported::definition,
+        imported::remove,
+        imported::act,
+        imported::job_snapshots,
+        imported::results,
+        calendars::calendars,
+        calendars::put_calendar,
+        calendars::remove_calendar,
+        calendars::annotations,
+        calendars::annotate,
+        calendars::remove_annotation,
         results::results,
         sinks::sinks,
         alerts::alerts,

@@ -20,8 +20,8 @@ use crate::problem::{MEDIA_TYPE, Problem};
 
 /// How long a request may take until its answer begins.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// No request has a body of any use.
-const LARGEST_BODY: usize = 16 * 1024;
+/// The largest body that any request may have; routes allow less.
+const LARGEST_BODY: usize = 8 * 1024 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Everything comes from here, no script and no style is inline, and nobody may frame it.

@@ -47,6 +47,8 @@ pub struct Fake {
     pub statuses: Vec<JobStatus>,
     pub flows: Flows,
     pub panics: bool,
+    /// Imported jobs, where a test has a store.
+    pub shelf: Option<analytics::jobs::JobShelf>,
 }
 
 impl Source for Fake {
@@ -194,6 +196,7 @@ pub fn service(fake: Fake) -> (Router, Arc<Hub>) {
     let settings = JobSettings::default();
     let hub = Hub::new(NOW * 1000, settings.clone());
     let router = routes(Shared {
+        shelf: fake.shelf.clone(),
         status: Arc::new(Statuses(fake.statuses.clone())),
         source: Arc::new(fake),
         exporters: Arc::new(Exporters),

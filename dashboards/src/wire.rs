@@ -5,8 +5,10 @@
 pub mod alerts;
 pub mod anomaly;
 pub mod bucket;
+pub mod calendar;
 pub mod exporter;
 pub mod flows;
+pub mod imported;
 pub mod influencers;
 pub mod job;
 pub mod live;

@@ -2,6 +2,7 @@
 //!
 //! Owns what the jobs ask. Must not know how a definition is written or who runs it.
 
+mod more;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,12 @@ const LINK_LOCAL: [&str; 2] = ["169.254.0.0/16", "fe80::/10"];
 pub fn catalogue(prefix: &Prefix) -> Vec<JobDefinition> {
     let pairs = Schema::ALL.into_iter().flat_map(|schema| Perspective::ALL.iter().map(move |&p| (schema, p)));
     pairs.map(|(schema, perspective)| failed_sessions(prefix, schema, perspective)).collect()
+}
+
+/// Every job that comes with the program: the eight, then those about floods, scans, brute force, failure ratios and
+/// servers that are down.
+pub fn everything(prefix: &Prefix) -> Vec<JobDefinition> {
+    catalogue(prefix).into_iter().chain(more::jobs(prefix)).collect()
 }
 
 /// The job that watches the failed TCP sessions of one perspective.
@@ -118,10 +125,16 @@ fn custom_settings(schema: Schema, perspective: Perspective) -> serde_json::Map<
 /// The filter: TCP, not established, no link-local client, the perspective, and no known threat at the border.
 fn filter(schema: Schema, perspective: Perspective) -> Query {
     let field = |concept: Concept| concept.field(schema);
+    let own =
+        vec![Query::term(field(Concept::Transport), schema.tcp()), Query::term(field(Concept::Established), false)];
+    within(schema, perspective, own)
+}
+
+/// A filter for sessions of one perspective, without link-local clients and known threats at the border.
+fn within(schema: Schema, perspective: Perspective, mut filter: Vec<Query>) -> Query {
+    let field = |concept: Concept| concept.field(schema);
     let client_private = Query::term(field(Concept::ClientAsOrg), PRIVATE_ORG);
     let server_private = Query::term(field(Concept::ServerAsOrg), PRIVATE_ORG);
-    let mut filter =
-        vec![Query::term(field(Concept::Transport), schema.tcp()), Query::term(field(Concept::Established), false)];
     let mut must_not: Vec<Query> =
         LINK_LOCAL.iter().map(|&prefix| Query::term(field(Concept::ClientAddress), prefix)).collect();
     match perspective {

@@ -18,7 +18,7 @@ use crate::schema::Schema;
 use crate::span::Span;
 
 pub use check::Finding;
-pub use parse::{DefinitionError, from_json, parse};
+pub use parse::{DefinitionError, LONGEST, from_json, parse};
 pub use render::render;
 
 /// One anomaly detection job and its datafeed.

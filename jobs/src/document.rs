@@ -3,6 +3,7 @@
 //! Owns how a result becomes a document in one vocabulary. Must not know how results are computed or sent.
 
 mod bucket;
+mod job;
 mod record;
 mod session;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use crate::id::{JobId, Prefix};
 use crate::schema::{Concept, Schema};
 
 pub use bucket::overall;
+pub use job::JobDocuments;
 
 /// One document and its id. The same result always has the same id, so that sending it again replaces it.
 #[derive(Debug, Clone, PartialEq)]

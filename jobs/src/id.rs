@@ -28,8 +28,13 @@ impl JobId {
 
     /// The id of a job of the catalogue, `elastiflow_ecs_avail_tcp_sess_fails_edge` by default.
     pub fn of(prefix: &Prefix, schema: Schema, perspective: Perspective) -> Self {
+        Self::about(prefix, schema, TOPIC, perspective)
+    }
+
+    /// The id of a job of the catalogue about another topic, which is no longer than that of the eight.
+    pub(crate) fn about(prefix: &Prefix, schema: Schema, topic: &str, perspective: Perspective) -> Self {
         let start = if prefix.0.is_empty() { String::new() } else { format!("{prefix}_") };
-        Self(format!("{start}{schema}_{TOPIC}_{}", perspective.short()))
+        Self(format!("{start}{schema}_{topic}_{}", perspective.short()))
     }
 
     /// The id as text.

@@ -27,6 +27,16 @@ impl<'a> Node<'a> {
         Self { value, path: "$".to_owned() }
     }
 
+    /// A part of a document that stands at `path`.
+    pub fn at(value: &'a Value, path: impl Into<String>) -> Self {
+        Self { value, path: path.into() }
+    }
+
+    /// Where the value stands.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The value as it is.
     pub fn value(&self) -> &'a Value {
         self.value
@@ -139,6 +149,16 @@ impl<'a> Object<'a> {
         self.read.push(key);
         let value = self.map.get(key).filter(|value| !value.is_null())?;
         Some(Node { value, path: child(&self.path, key) })
+    }
+
+    /// Reads and drops keys that say nothing of use here.
+    pub fn skip(&mut self, keys: &[&'static str]) {
+        self.read.extend(keys);
+    }
+
+    /// Whether a key is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.map.contains_key(key)
     }
 
     /// The value of a key that has to be there.

@@ -3,6 +3,7 @@
 //! This crate owns job definitions, their two schemas, scores, severities and result records with their documents.
 //! It is pure: no input or output, no clock, no query engine.
 
+pub mod aggregation;
 pub mod catalogue;
 pub mod definition;
 pub mod detector;
@@ -10,16 +11,19 @@ pub mod document;
 pub mod id;
 pub mod json;
 pub mod query;
+pub mod record;
 pub mod result;
 pub mod schema;
 pub mod score;
 pub mod sentence;
 pub mod span;
 
-pub use catalogue::{catalogue, failed_sessions};
+pub use catalogue::{catalogue, everything, failed_sessions};
 pub use definition::{DefinitionError, JobDefinition};
-pub use document::{Document, Documents};
+pub use detector::{Detector, Function};
+pub use document::{Document, Documents, JobDocuments};
 pub use id::{IdError, JobId, Prefix};
+pub use record::{FieldValues, JobBucket, JobCause, JobInfluencer, JobOutcome, JobRecord, Split};
 pub use result::{
     AnomalyRecord, BucketResult, Cause, Expectation, Explanation, Influencer, InfluencerResult, Level, OutcomeCount,
     SeriesKey,

@@ -2,6 +2,7 @@
 //!
 //! Owns the tree; rendering and reading are in its two submodules. Must not know field vocabularies or jobs.
 
+pub mod lucene;
 mod parse;
 mod render;
 #[cfg(test)]
@@ -252,6 +253,20 @@ impl Query {
     /// The field has a value.
     pub fn exists(field: &str) -> Self {
         Self::Exists { field: field.to_owned() }
+    }
+
+    /// How many conditions it is made of.
+    pub fn size(&self) -> usize {
+        1 + match self {
+            Self::Bool(parts) => {
+                let parts = [&parts.must, &parts.filter, &parts.should, &parts.must_not];
+                parts.into_iter().flatten().map(Self::size).sum()
+            }
+            Self::Terms { values, .. } => values.len(),
+            Self::Ids { values } => values.len(),
+            Self::Nested { query, .. } | Self::ConstantScore(query) => query.size(),
+            _ => 0,
+        }
     }
 
     /// Every field that the query names, in order of appearance.

@@ -37,6 +37,12 @@ impl Schema {
         }
     }
 
+    /// The concept of a field in either vocabulary; a multi-field such as `x.keyword` is the field itself.
+    pub fn concept_of(field: &str) -> Option<Concept> {
+        let field = field.strip_suffix(".keyword").unwrap_or(field);
+        Self::ALL.into_iter().find_map(|schema| schema.concept(field))
+    }
+
     /// The concept that this vocabulary's field carries, `None` for fields it does not have.
     pub fn concept(self, field: &str) -> Option<Concept> {
         Concept::ALL.iter().copied().find(|concept| concept.field(self) == field)
@@ -151,6 +157,48 @@ concepts! {
     EgressInterface = "flow.out.netif.name", "observer.egress.interface.name";
     /// Community id.
     CommunityId = "flow.community.id", "network.community_id";
+    /// Number of the initiator's autonomous system.
+    ClientAsNumber = "flow.client.as.asn", "client.as.number";
+    /// Number of the responder's autonomous system.
+    ServerAsNumber = "flow.server.as.asn", "server.as.number";
+    /// Country of the initiator's address, ISO 3166-1 alpha-2.
+    ClientCountry = "flow.client.geo.country.code", "client.geo.country_iso_code";
+    /// Country of the responder's address, ISO 3166-1 alpha-2.
+    ServerCountry = "flow.server.geo.country.code", "server.geo.country_iso_code";
+    /// City of the initiator's address.
+    ClientCity = "flow.client.geo.city.name", "client.geo.city_name";
+    /// City of the responder's address.
+    ServerCity = "flow.server.geo.city.name", "server.geo.city_name";
+    /// Bytes that the initiator sent.
+    ClientBytes = "flow.client.bytes", "client.bytes";
+    /// Bytes that the responder sent.
+    ServerBytes = "flow.server.bytes", "server.bytes";
+    /// Packets that the initiator sent.
+    ClientPackets = "flow.client.packets", "client.packets";
+    /// Packets that the responder sent.
+    ServerPackets = "flow.server.packets", "server.packets";
+    /// Bytes that the source sent.
+    SourceBytes = "flow.src.bytes", "source.bytes";
+    /// Bytes that the destination sent.
+    DestinationBytes = "flow.dst.bytes", "destination.bytes";
+    /// Packets that the source sent.
+    SourcePackets = "flow.src.packets", "source.packets";
+    /// Packets that the destination sent.
+    DestinationPackets = "flow.dst.packets", "destination.packets";
+    /// Number of the transport protocol.
+    ProtocolNumber = "l4.proto.num", "network.iana_number";
+    /// Address of the exporter.
+    ExporterAddress = "flow.export.ip.addr", "observer.ip";
+    /// Which way the session crosses the border: `inbound`, `outbound`, `internal` or `external`.
+    Direction = "flow.direction.name", "network.direction";
+    /// Class of the outcome: `established`, `failed`, `probe` or `indeterminate`.
+    OutcomeClass = "l4.session.outcome_class", "l4.session.outcome_class";
+    /// Perspective: `edge`, `inbound`, `outbound` or `private`.
+    Perspective = "flow.perspective", "flow.perspective";
+    /// SYN packets that the initiator sent.
+    SynCount = "tcp.syn.count", "tcp.syn.count";
+    /// Duration, nanoseconds.
+    Duration = "flow.duration", "event.duration";
 }
 
 #[cfg(test)]
@@ -164,6 +212,8 @@ mod tests {
                 assert_eq!(schema.concept(concept.field(schema)), Some(concept));
             }
             assert_eq!(schema.concept("no.such.field"), None);
+            let known = |concept: &&Concept| Schema::concept_of(concept.field(schema)) != Some(**concept);
+            assert_eq!(Concept::ALL.iter().find(known), None, "a name means one thing in both");
         }
     }
 

@@ -10,6 +10,7 @@ mod guide;
 mod house;
 mod ingest;
 mod interop;
+mod jobs;
 mod programs;
 mod senders;
 mod sessions;

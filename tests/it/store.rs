@@ -6,7 +6,7 @@ use tests::ipfix::message;
 use tests::program::{run, stdout};
 
 /// An IPFIX file: `failing` refused and 10 served sessions of one server in every minute of `minutes`.
-fn export(path: &Path, start: u64, minutes: u64, failing: impl Fn(u64) -> u64) {
+pub fn export(path: &Path, start: u64, minutes: u64, failing: impl Fn(u64) -> u64) {
     let minute = |minute| message(start + minute * 60, 60, minute, 10, failing(minute));
     std::fs::write(path, (0..minutes).flat_map(minute).collect::<Vec<_>>()).unwrap();
 }

@@ -11,7 +11,7 @@ mod level;
 pub(crate) mod persist;
 mod profile;
 mod score;
-mod tail;
+pub(crate) mod tail;
 mod window;
 
 #[cfg(test)]

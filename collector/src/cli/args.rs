@@ -1,10 +1,14 @@
 //! The command line: what can be said, and nothing of what it does.
 
+mod jobs;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub use self::jobs::{Jobs, OneJob};
 
 pub use super::delivery_args::{Alerts, Silences, Sinks, Target};
 use crate::config::section::Span;
@@ -214,40 +218,6 @@ pub struct Place {
     pub config: Option<PathBuf>,
 }
 
-/// `jobs`
-#[derive(Debug, Subcommand)]
-pub enum Jobs {
-    /// List the job definitions
-    List {
-        /// Configuration file
-        #[arg(long, env = "HALFOPEN_CONFIG", value_name = "FILE")]
-        config: Option<PathBuf>,
-    },
-    /// Print one job definition in the form that Kibana imports
-    Show {
-        /// Job id
-        id: String,
-        /// Configuration file
-        #[arg(long, env = "HALFOPEN_CONFIG", value_name = "FILE")]
-        config: Option<PathBuf>,
-    },
-    /// Write job definitions, one <job_id>.json each
-    Export {
-        /// Only this schema
-        #[arg(long, value_enum)]
-        schema: Option<SchemaName>,
-        /// Only this perspective
-        #[arg(long, value_enum)]
-        perspective: Option<PerspectiveName>,
-        /// Directory to write to
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-        /// Configuration file
-        #[arg(long, env = "HALFOPEN_CONFIG", value_name = "FILE")]
-        config: Option<PathBuf>,
-    },
-}
-
 /// `results`
 #[derive(Debug, Subcommand)]
 pub enum Results {
@@ -268,6 +238,9 @@ pub enum Results {
         /// Only records that pass, e.g. "server 10.2.0.0/16 and not port 443"; no buckets and influencers then
         #[arg(long, value_name = "FILTER")]
         filter: Option<analytics::Filter>,
+        /// Only the results of this imported job
+        #[arg(long, value_name = "ID", conflicts_with = "filter")]
+        job: Option<String>,
         /// Store and configuration
         #[command(flatten)]
         place: Place,

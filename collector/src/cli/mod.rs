@@ -9,6 +9,7 @@ mod detect;
 mod exit;
 mod forecast;
 mod jobs;
+mod jobs_run;
 mod load;
 mod meta;
 mod output;
@@ -57,8 +58,9 @@ fn run(command: &Command) -> Result<Exit, Failed> {
         Command::Forecast(args) => forecast::run(args),
         Command::Query { sql, filter, place, format } => query::run(sql.as_deref(), filter.clone(), place, *format),
         Command::Jobs(command) => jobs::run(command),
-        Command::Results(Results::Export { schema, format, from, to, filter, place }) => {
-            results::export(*schema, *format, (from.as_deref(), to.as_deref()), filter.clone(), place)
+        Command::Results(Results::Export { schema, format, from, to, filter, job, place }) => {
+            let range = (from.as_deref(), to.as_deref());
+            results::export(*schema, *format, range, (filter.clone(), job.as_deref()), place)
         }
         Command::Sinks(command) => sinks::run(command),
         Command::Alerts(command) => alerts::run(command),

@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use ::jobs::document::write;
-use ::jobs::{Document, Documents};
+use ::jobs::{Document, Documents, JobDocuments};
+use analytics::jobs::{JobResults, JobShelf};
 use analytics::{AnomalyFilter, Filter, Order, ResultStore, SessionStore};
 use tracker::Micros;
 
@@ -16,7 +17,7 @@ pub fn export(
     schema: SchemaName,
     format: DocumentFormat,
     (from, to): (Option<&str>, Option<&str>),
-    filter: Option<Filter>,
+    (filter, job): (Option<Filter>, Option<&str>),
     place: &Place,
 ) -> Result<Exit, Failed> {
     let (config, dir) = config::of_place(place)?;
@@ -26,7 +27,10 @@ pub fn export(
     };
     let (from, to) = (millis(from, i64::MIN)?, millis(to, i64::MAX)?);
     let documents = Documents::new(schema.into(), jobs::prefix(&config)?);
-    let all = documents_between(&ResultStore::open(&store), &documents, (from, to), filter)?;
+    let all = match job {
+        Some(id) => documents_of_job(&store, id, schema, from, to)?,
+        None => documents_between(&ResultStore::open(&store), &documents, (from, to), filter)?,
+    };
     let mut out = output::stdout();
     let mut lines: Box<dyn Iterator<Item = String>> = match format {
         DocumentFormat::Ndjson => Box::new(write::ndjson(all)),
@@ -34,6 +38,20 @@ pub fn export(
     };
     let written = lines.try_for_each(|line| out.write_all(line.as_bytes())).and_then(|()| out.flush());
     output::finish(written, Exit::Ok)
+}
+
+/// Every result of one imported job with `from <= timestamp < to` (ms).
+fn documents_of_job(
+    store: &SessionStore,
+    id: &str,
+    schema: SchemaName,
+    from: i64,
+    to: i64,
+) -> Result<Vec<Document>, Failed> {
+    let job = jobs::imported(&JobShelf::open(store), id)?.definition.id;
+    let outcomes = JobResults::open(store, &job).between(from, to)?;
+    let documents = JobDocuments { job, schema: Some(schema.into()) };
+    Ok(outcomes.iter().flat_map(|outcome| documents.outcome(outcome).collect::<Vec<_>>()).collect())
 }
 
 /// Every result with `from <= timestamp < to` (ms).

@@ -5,6 +5,7 @@
 mod demo;
 mod detection;
 mod exporters;
+mod jobs;
 pub mod lock;
 pub mod metrics;
 pub mod reference;
@@ -21,12 +22,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::jobs::{AnomalyRecord, BucketResult, Prefix};
 use analytics::{DetectSummary, Detector, Interim, ResultStore, SessionStore};
 use dashboards::{AppState, Event, Info, JobSettings, Listener};
-use jobs::{AnomalyRecord, BucketResult, Prefix};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 
+use self::jobs::ImportedJobs;
 use crate::clock;
 use crate::config::Config;
 use crate::delivery::Delivery;
@@ -175,6 +177,12 @@ pub async fn serve(
     };
     let keeper =
         Keeper::start(store.clone(), settings::retention(config), settings::keep_results(config), &kept, clock::now)?;
+    let imported = if config.detection.enabled {
+        let shelf = analytics::jobs::JobShelf::open(&store);
+        Some(ImportedJobs::start(shelf, config.detection.time_zone, clock::now)?)
+    } else {
+        None
+    };
     let mut stop = std::pin::pin!(stop);
     let mut stopped = false;
     if let Some(detection) = detection.as_ref().filter(|_| demo) {
@@ -195,6 +203,7 @@ pub async fn serve(
     in_background(move || {
         traffic.into_iter().for_each(demo::Running::stop);
         Tracking::stop(tracking);
+        imported.into_iter().for_each(ImportedJobs::stop);
         detection.into_iter().for_each(Detection::stop);
         delivery.stop();
         keeper.stop();

@@ -9,9 +9,11 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::App;
+use super::imported::work;
 use crate::format::download;
 use crate::params::{NoParams, Params, flag};
 use crate::problem::{Problem, ProblemDocument};
+use crate::wire::imported::ImportedJob;
 use crate::wire::job::{JobList, list, perspective};
 
 /// The jobs, with how they are doing.
@@ -19,8 +21,14 @@ use crate::wire::job::{JobList, list, perspective};
     (status = 200, body = JobList),
     (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
 ))]
-pub async fn jobs(State(app): App, Params(NoParams {}): Params<NoParams>) -> Json<JobList> {
-    Json(list(&app.settings, &app.status.jobs()))
+pub async fn jobs(State(app): App, Params(NoParams {}): Params<NoParams>) -> Result<Json<JobList>, Problem> {
+    let imported = match &app.shelf {
+        None => Vec::new(),
+        Some(_) => {
+            work(&app, |shelf| Ok(shelf.list()?.iter().map(|job| ImportedJob::new(job, false)).collect())).await?
+        }
+    };
+    Ok(Json(list(&app.settings, &app.status.jobs(), imported)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

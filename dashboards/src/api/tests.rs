@@ -1,6 +1,7 @@
 //! Every endpoint over made-up results: forms, refusals, pages, downloads, headers.
 
 mod description;
+mod imported;
 mod lists;
 mod live;
 mod refusals;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tracker::Perspective;
 use utoipa::ToSchema;
 
+use super::imported::ImportedJob;
 use super::names::{PerspectiveName, SchemaName};
 use crate::state::JobSettings;
 
@@ -64,12 +65,14 @@ impl From<JobState> for JobStateName {
 /// All jobs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JobList {
-    /// The jobs: ECS first, by perspective.
+    /// The jobs that come with the program: ECS first, by perspective.
     pub items: Vec<Job>,
+    /// The jobs that were imported, by id.
+    pub imported: Vec<ImportedJob>,
 }
 
 /// The jobs with their states.
-pub fn list(settings: &JobSettings, statuses: &[JobStatus]) -> JobList {
+pub fn list(settings: &JobSettings, statuses: &[JobStatus], imported: Vec<ImportedJob>) -> JobList {
     let pairs = [Schema::Ecs, Schema::Codex].into_iter().flat_map(|s| Perspective::ALL.iter().map(move |&p| (s, p)));
     let job = |(schema, perspective): (Schema, Perspective)| {
         let definition: JobDefinition = failed_sessions(&settings.prefix, schema, perspective);
@@ -89,7 +92,7 @@ pub fn list(settings: &JobSettings, statuses: &[JobStatus]) -> JobList {
             memory_bytes: status.map_or(0, |status| status.memory_bytes),
         }
     };
-    JobList { items: pairs.map(job).collect() }
+    JobList { items: pairs.map(job).collect(), imported }
 }
 
 /// The perspective of a path segment: its name, or the short form of job ids.

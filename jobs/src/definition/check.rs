@@ -35,6 +35,25 @@ pub enum Finding {
     RepeatedDetector(usize, usize),
 }
 
+impl Finding {
+    /// Where in the job's file it stands.
+    pub const fn path(&self) -> &'static str {
+        match self {
+            Self::BucketSpan(_) => "$.job.analysis_config.bucket_span",
+            Self::PruneWindow(_) => "$.job.analysis_config.model_prune_window",
+            Self::Frequency(_) => "$.datafeed.frequency",
+            Self::UnknownField { .. } => "$.job",
+            Self::RepeatedInfluencer(_) => "$.job.analysis_config.influencers",
+            Self::RepeatedDetector(..) => "$.job.analysis_config.detectors",
+        }
+    }
+
+    /// Whether Elasticsearch refuses such a job; what is only odd is said.
+    pub const fn is_fatal(&self) -> bool {
+        matches!(self, Self::BucketSpan(_) | Self::PruneWindow(_) | Self::Frequency(_) | Self::RepeatedDetector(..))
+    }
+}
+
 impl JobDefinition {
     /// The length of a bucket, 5 minutes unless set.
     pub fn bucket_span(&self) -> Span {

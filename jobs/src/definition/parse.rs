@@ -1,5 +1,6 @@
 //! Reads jobs in the forms that Kibana exports, strictly: what is not understood is refused by its JSON path.
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use serde_json::Value;
@@ -19,6 +20,9 @@ pub enum DefinitionError {
     /// It is no JSON.
     #[error("no valid json: {0}")]
     Json(#[from] serde_json::Error),
+    /// It is too long.
+    #[error("a file of {0} bytes is longer than {LONGEST}")]
+    Length(usize),
     /// Something in it is missing, unknown or wrong.
     #[error(transparent)]
     Content(#[from] ReadError),
@@ -33,25 +37,94 @@ enum Mode {
 
 const MODES: [(&str, Mode); 3] = [("auto", Mode::Auto), ("manual", Mode::Manual), ("off", Mode::Off)];
 
-/// Reads the jobs of a file: one `{job, datafeed}` or an array of them.
+/// Longest file that is read, bytes.
+pub const LONGEST: usize = 16 << 20;
+/// Most conditions in a datafeed's query.
+const CONDITIONS: usize = 10_000;
+/// What Elasticsearch tells of a job and does not take back.
+const TOLD: [&str; 10] = [
+    "create_time",
+    "finished_time",
+    "job_version",
+    "model_snapshot_id",
+    "model_snapshot_min_version",
+    "deleting",
+    "blocked",
+    "deployments",
+    "create_time_string",
+    "finished_time_string",
+];
+
+/// Reads the jobs of a file: one `{job, datafeed}` or an array of them as Kibana exports them, bodies of
+/// `PUT _ml/anomaly_detectors` with their `datafeed_config`, or what `GET _ml/anomaly_detectors` answers.
+///
+/// # Errors
+/// No JSON, or something that is not understood, by its JSON path.
 pub fn parse(text: &str) -> Result<Vec<JobDefinition>, DefinitionError> {
+    if text.len() > LONGEST {
+        return Err(DefinitionError::Length(text.len()));
+    }
     Ok(from_json(&Value::from_str(text)?)?)
 }
 
-/// Reads jobs from JSON: one `{job, datafeed}` or an array of them.
+/// Reads jobs from JSON, in the forms of [`parse`].
+///
+/// # Errors
+/// Something that is not understood, by its JSON path.
 pub fn from_json(json: &Value) -> Result<Vec<JobDefinition>, ReadError> {
-    Node::root(json).one_or_many()?.iter().map(JobDefinition::from_json).collect()
+    let root = Node::root(json);
+    let listed = match json.as_object() {
+        Some(object) if object.contains_key("jobs") => read_list(&root)?,
+        _ => root.one_or_many()?.iter().map(JobDefinition::from_json).collect::<Result<Vec<_>, _>>()?,
+    };
+    let mut seen = HashSet::new();
+    match listed.iter().find(|job| !seen.insert(job.id.as_str())) {
+        Some(twice) => Err(root.refuse(format!("two jobs have the id {:?}", twice.id.as_str()))),
+        None => Ok(listed),
+    }
+}
+
+/// Reads `{count, jobs, datafeeds}`.
+fn read_list(root: &Node<'_>) -> Result<Vec<JobDefinition>, ReadError> {
+    let mut object = root.object()?;
+    let jobs = object.require("jobs")?;
+    let datafeeds = object.get("datafeeds");
+    object.skip(&["count"]);
+    object.finish()?;
+    let mut definitions = jobs.array()?.iter().map(JobDefinition::from_json).collect::<Result<Vec<_>, _>>()?;
+    for node in datafeeds.map_or_else(|| Ok(Vec::new()), |node| node.array())? {
+        let id = node.object()?.require("job_id")?;
+        let name = id.text()?;
+        let job = definitions.iter_mut().find(|job| job.id.as_str() == name);
+        let job = job.ok_or_else(|| id.refuse(format!("there is no job {name:?}")))?;
+        if job.datafeed.is_some() {
+            return Err(node.refuse(format!("job {name:?} has a second datafeed")));
+        }
+        job.datafeed = Some(read_datafeed(&node, &job.id)?);
+    }
+    Ok(definitions)
 }
 
 impl JobDefinition {
-    /// Reads one `{job, datafeed}`.
+    /// Reads one `{job, datafeed}`, or one job with its `datafeed_config` within.
+    ///
+    /// # Errors
+    /// Something that is not understood, by its JSON path.
     pub fn from_json(node: &Node<'_>) -> Result<Self, ReadError> {
         let mut pair = node.object()?;
+        if !pair.has("job") && (pair.has("analysis_config") || pair.has("job_id")) {
+            return read_job(node);
+        }
         let job = pair.require("job")?;
         let datafeed = pair.get("datafeed");
         pair.finish()?;
         let mut definition = read_job(&job)?;
-        definition.datafeed = datafeed.map(|node| read_datafeed(&node, &definition.id)).transpose()?;
+        if let Some(node) = datafeed {
+            if definition.datafeed.is_some() {
+                return Err(node.refuse("the job has a datafeed_config already"));
+            }
+            definition.datafeed = Some(read_datafeed(&node, &definition.id)?);
+        }
         Ok(definition)
     }
 }
@@ -65,7 +138,9 @@ fn read_job(node: &Node<'_>) -> Result<JobDefinition, ReadError> {
     {
         return Err(node.refuse("expected \"anomaly_detector\""));
     }
-    let definition = JobDefinition {
+    let datafeed = job.get("datafeed_config");
+    job.skip(&TOLD);
+    let mut definition = JobDefinition {
         id: JobId::new(id.text()?).map_err(|error| id.refuse(error.to_string()))?,
         description: job.text("description")?,
         groups: job.read("groups", groups)?.unwrap_or_default(),
@@ -80,6 +155,7 @@ fn read_job(node: &Node<'_>) -> Result<JobDefinition, ReadError> {
         datafeed: None,
     };
     job.finish()?;
+    definition.datafeed = datafeed.map(|node| read_datafeed(&node, &definition.id)).transpose()?;
     Ok(definition)
 }
 
@@ -205,10 +281,11 @@ fn read_datafeed(node: &Node<'_>, job: &JobId) -> Result<Datafeed, ReadError> {
         Some(aggregations) => Some(aggregations),
         None => object.read("aggs", Node::free_object)?,
     };
+    object.skip(&["authorization"]);
     let datafeed = Datafeed {
         id,
         indices: names,
-        query: object.read("query", Query::from_json)?.unwrap_or(Query::MatchAll),
+        query: object.read("query", read_query)?.unwrap_or(Query::MatchAll),
         query_delay: object.read("query_delay", Node::parsed)?,
         frequency: object.read("frequency", Node::parsed)?,
         scroll_size: object.read("scroll_size", Node::count)?,
@@ -230,6 +307,14 @@ fn read_datafeed(node: &Node<'_>, job: &JobId) -> Result<Datafeed, ReadError> {
     };
     object.finish()?;
     Ok(datafeed)
+}
+
+fn read_query(node: &Node<'_>) -> Result<Query, ReadError> {
+    let query = Query::from_json(node)?;
+    match query.size() {
+        size if size > CONDITIONS => Err(node.refuse(format!("{size} conditions are more than {CONDITIONS}"))),
+        _ => Ok(query),
+    }
 }
 
 fn read_chunking(node: &Node<'_>) -> Result<Chunking, ReadError> {

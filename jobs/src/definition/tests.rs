@@ -185,7 +185,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn reads_back_as_written(jobs in proptest::collection::vec(definition(), 0..3)) {
+    fn reads_back_as_written(mut jobs in proptest::collection::vec(definition(), 0..3)) {
+        jobs.sort_by(|a, b| a.id.cmp(&b.id));
+        jobs.dedup_by(|a, b| a.id == b.id);
         prop_assert_eq!(parse(&render(&jobs).to_string()).unwrap(), jobs);
     }
 }
@@ -203,6 +205,36 @@ fn a_minimal_job_is_read() {
     assert_eq!(job.bucket_span(), Span::minutes(5));
     assert_eq!((job.schema(), job.perspective()), (None, None));
     assert_eq!(job.findings(None), []);
+}
+
+#[test]
+fn every_form_that_elasticsearch_takes_or_gives_is_read() {
+    let pair = minimal();
+    let expected = from_json(&pair).unwrap();
+    let mut body = pair["job"].clone();
+    body["datafeed_config"] = pair["datafeed"].clone();
+    assert_eq!(from_json(&body).unwrap(), expected);
+    body["create_time"] = json!(1);
+    body["job_version"] = json!("9.0.0");
+    assert_eq!(from_json(&json!({"count": 1, "jobs": [body]})).unwrap(), expected);
+    let mut datafeed = pair["datafeed"].clone();
+    datafeed["job_id"] = json!("a");
+    let apart = json!({"jobs": [pair["job"]], "datafeeds": [datafeed]});
+    assert_eq!(from_json(&apart).unwrap(), expected);
+    assert_eq!(from_json(&json!([pair, pair])).unwrap_err().path, "$");
+    let mut twice = body.clone();
+    twice["job_id"] = json!("b");
+    assert_eq!(from_json(&json!({"job": twice, "datafeed": {"indices": ["x"]}})).unwrap_err().path, "$.datafeed");
+}
+
+#[test]
+fn enormous_input_is_refused() {
+    let mut job = minimal();
+    job["datafeed"]["query"] = json!({"terms": {"a": vec![1; 20_000]}});
+    assert_eq!(from_json(&job).unwrap_err().path, "$.datafeed.query");
+    let deep = "[".repeat(100_000);
+    assert!(matches!(parse(&deep), Err(DefinitionError::Json(_))));
+    assert!(matches!(parse(&" ".repeat(LONGEST + 1)), Err(DefinitionError::Length(_))));
 }
 
 #[test]

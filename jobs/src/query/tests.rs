@@ -166,3 +166,49 @@ fn fields_are_found_at_every_depth() {
         "filter": [{"constant_score": {"filter": {"exists": {"field": "b"}}}}]}});
     assert_eq!(read(&query).unwrap().fields(), ["b", "p.a"]);
 }
+
+fn lucene(text: &str) -> Result<Query, String> {
+    let json = json!({"query_string": {"query": text}});
+    match read(&json).unwrap() {
+        Query::QueryString(query) => super::lucene::parse(&query),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn query_strings_are_understood() {
+    let word = |field: &str, value: &str| read(&json!({"match": {field: {"query": value}}})).unwrap();
+    assert_eq!(lucene("a.b:x"), Ok(word("a.b", "x")));
+    assert_eq!(lucene("*"), Ok(Query::MatchAll));
+    assert_eq!(lucene("*:*"), Ok(Query::MatchAll));
+    assert_eq!(lucene("_exists_:a"), Ok(Query::exists("a")));
+    let both = Bool { must: vec![word("a", "x"), word("b", "y")], ..Bool::default() };
+    assert_eq!(lucene("a:x AND b:y"), Ok(Query::Bool(both.clone())));
+    assert_eq!(lucene("a:x && (b:y)"), Ok(Query::Bool(both.clone())));
+    let not = Bool { must: vec![word("a", "x")], must_not: vec![word("b", "y")], ..Bool::default() };
+    assert_eq!(lucene("a:x AND NOT b:y"), Ok(Query::Bool(not.clone())));
+    assert_eq!(lucene("+a:x -b:y"), Ok(Query::Bool(not)));
+    let any = Bool { should: vec![word("a", "x"), word("a", "y")], ..Bool::default() };
+    assert_eq!(lucene("a:(x OR y)"), Ok(Query::Bool(any.clone())));
+    assert_eq!(lucene("a:x a:y"), Ok(Query::Bool(any)));
+    let range = |json| read(&json!({"range": {"p": json}})).unwrap();
+    assert_eq!(lucene("p:[1 TO 5}"), Ok(range(json!({"gte": "1", "lt": "5"}))));
+    assert_eq!(lucene("p:>=10"), Ok(range(json!({"gte": "10"}))));
+    assert_eq!(lucene("p:[* TO 5]"), Ok(range(json!({"lte": "5"}))));
+    assert_eq!(lucene("a:x*"), read(&json!({"wildcard": {"a": "x*"}})).map_err(|e| e.to_string()));
+    assert_eq!(lucene("a:/x.+/"), read(&json!({"regexp": {"a": "x.+"}})).map_err(|e| e.to_string()));
+    assert_eq!(lucene("a:\"x y\""), read(&json!({"match_phrase": {"a": "x y"}})).map_err(|e| e.to_string()));
+    assert_eq!(lucene(r"a:10\:2"), Ok(word("a", "10:2")));
+    assert_eq!(lucene("n:-5"), Ok(word("n", "-5")));
+    for bad in ["x", "a:", "(a:x", "a:x)", "a:[1 TO", "a:\"x", "a:x~2", "a:(", "AND", "f*:x", &"(".repeat(99_999)] {
+        assert!(lucene(bad).is_err(), "{bad:.20}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_query_string_breaks_the_reader(text in "\\PC{0,40}", marks in "[a-b:()\\[\\]{}\"+*/?<>=!&| ANDORTO~^-]{0,40}") {
+        let _ = lucene(&text);
+        let _ = lucene(&marks);
+    }
+}
