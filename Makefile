@@ -11,7 +11,7 @@ UI_SOURCES := $(shell find $(UI)/src $(UI)/public -type f 2>/dev/null) $(wildcar
 # dependencies, and build DataFusion a second time.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interop lint fmt bench bench-scale ui dev need-cargo need-node need-programs shots
+.PHONY: help run test test-interop lint fmt bench bench-scale bench-collector ui dev need-cargo need-node need-programs shots
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,11 @@ fuzz-tracker: need-cargo ## Fuzz frames, packet sequences and captures, FUZZ_SEC
 	cd tracker && for target in frames packets captures; do \
 	  mkdir -p fuzz/corpus/$$target && CARGO_TARGET_DIR=$(CURDIR)/tracker/fuzz/target cargo fuzz run -s none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; done
+
+bench-collector: ui need-cargo need-programs ## Measure the decoder beside netflow_parser, and the whole way beside nfcapd
+	cargo bench -q -p collector --no-default-features --bench decode
+	cargo build -q --release -p collector --bin halfopen
+	python3 collector/benches/collector.py $(CARGO_TARGET_DIR)/release/halfopen
 
 ui: $(UI)/dist/index.html ## Build the web UI into dashboards/ui/dist
 

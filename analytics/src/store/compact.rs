@@ -15,8 +15,8 @@ use ulid::Ulid;
 use crate::error::Result;
 use crate::store::footer::{Original, REPLACES, SessionFile};
 use crate::store::layout::{HOUR, LATEST, hour_folder};
+use crate::store::order::sorted;
 use crate::store::page::read_through;
-use crate::store::writer::sorted;
 use crate::store::{SessionStore, seal};
 
 /// What the names of merged files begin with.

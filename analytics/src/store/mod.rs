@@ -9,6 +9,7 @@ pub(crate) mod footer;
 mod horizon;
 mod ids;
 pub(crate) mod layout;
+mod order;
 pub(crate) mod page;
 pub(crate) mod scan;
 pub(crate) mod seal;

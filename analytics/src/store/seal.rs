@@ -9,7 +9,7 @@ use std::path::Path;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
@@ -18,7 +18,11 @@ use crate::error::{Result, StoreError};
 use crate::store::layout::TEMPORARY;
 
 /// Columns whose values hardly repeat: a dictionary would only cost.
-const UNIQUE_COLUMNS: [&str; 4] = ["session_id", "community_id", "start", "end"];
+const UNIQUE_COLUMNS: [&str; 2] = ["session_id", "community_id"];
+
+/// Columns of numbers that hardly repeat and lie close together: their differences are stored, in as many bits as needed.
+const MEASURE_COLUMNS: [&str; 7] =
+    ["start", "end", "client_port", "client_packets", "server_packets", "client_bytes", "server_bytes"];
 
 /// How a Parquet file is laid out: zstd, dictionaries, page statistics, and `notes` in its footer.
 pub fn properties(notes: &[(&str, String)]) -> WriterProperties {
@@ -31,6 +35,12 @@ pub fn properties(notes: &[(&str, String)]) -> WriterProperties {
         .set_key_value_metadata(Some(notes));
     for name in UNIQUE_COLUMNS {
         builder = builder.set_column_dictionary_enabled(ColumnPath::from(name), false);
+    }
+    for name in MEASURE_COLUMNS {
+        let column = ColumnPath::from(name);
+        builder = builder
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
     }
     builder.build()
 }

@@ -5,19 +5,17 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-use arrow::array::{Array, AsArray, UInt32Array};
-use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::array::{AsArray, UInt32Array};
+use arrow::compute::take_record_batch;
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::record_batch::RecordBatch;
-use tracker::{Micros, session_schema};
+use tracker::Micros;
 use ulid::Ulid;
 
 use crate::error::Result;
 use crate::store::layout::{LATEST, hour_folder, hour_of};
+use crate::store::order::sorted;
 use crate::store::{SessionStore, seal};
-
-/// Rows are sorted by these columns within a file, so that address filters skip pages.
-const SORT: [&str; 4] = ["server_ip", "server_port", "client_ip", "end"];
 
 /// Unflushed rows are kept up to this many times `max_rows` while the disk refuses.
 const BACKLOG: usize = 8;
@@ -166,18 +164,4 @@ impl Drop for SessionWriter {
             tracing::error!(%error, rows = self.rows, "unflushed sessions lost");
         }
     }
-}
-
-/// The rows of these batches as one batch in file order.
-pub(crate) fn sorted(batches: &[RecordBatch]) -> Result<RecordBatch> {
-    let schema = batches.first().map_or_else(session_schema, RecordBatch::schema);
-    let batch = concat_batches(&schema, batches)?;
-    let columns: Vec<SortColumn> = SORT
-        .iter()
-        .filter_map(|name| batch.column_by_name(name))
-        .map(|values| SortColumn { values: values.clone(), options: None })
-        .collect();
-    debug_assert!(columns.iter().all(|column| column.values.null_count() == 0));
-    let order = lexsort_to_indices(&columns, None)?;
-    Ok(take_record_batch(&batch, &order)?)
 }

@@ -35,6 +35,9 @@ pub enum Command {
         /// Captures or raw datagram files, in order
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Configuration file
+        #[arg(long, env = "HALFOPEN_CONFIG", value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Print the sessions of packet captures
     ///

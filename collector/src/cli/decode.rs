@@ -2,16 +2,17 @@
 
 use std::io::Write as _;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failed};
-use super::output;
+use super::{config, output};
 use crate::input::{InputDatagram, InputError, read_datagrams};
-use crate::netflow::{Decoder, DecoderSettings, DropReason, Drops};
+use crate::netflow::{Decoder, DropReason, Drops};
+use crate::service::settings;
 
 /// Decodes the files in order; templates are kept from file to file.
-pub fn run(files: &[PathBuf]) -> Result<Exit, Failed> {
-    let mut decoder = Decoder::new(DecoderSettings::default());
+pub fn run(files: &[PathBuf], config: Option<&Path>) -> Result<Exit, Failed> {
+    let mut decoder = Decoder::new(settings::decoder(&config::read(config)?));
     let mut out = output::stdout();
     let mut exit = Exit::Ok;
     for path in files {
@@ -41,7 +42,7 @@ pub fn run(files: &[PathBuf]) -> Result<Exit, Failed> {
 }
 
 /// Says what is wrong with a file as a whole.
-pub fn report_input(path: &std::path::Path, read: Result<bool, InputError>) -> Exit {
+pub fn report_input(path: &Path, read: Result<bool, InputError>) -> Exit {
     match read {
         Ok(false) => Exit::Ok,
         Ok(true) => {

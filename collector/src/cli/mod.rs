@@ -51,7 +51,7 @@ fn run(command: &Command) -> Result<Exit, Failed> {
     }
     match command {
         Command::Serve(args) => serve::run(args),
-        Command::Decode { files } => decode::run(files),
+        Command::Decode { files, config } => decode::run(files, config.as_deref()),
         Command::Sessions(args) => sessions::run(args),
         Command::Load { files, place } => load::run(files, place),
         Command::Detect { place, from, to, format } => detect::run(place, from.as_deref(), to.as_deref(), *format),

@@ -4,6 +4,7 @@
 
 pub mod delivery;
 mod layers;
+pub mod rule;
 pub mod secret;
 pub mod section;
 pub mod track;
@@ -17,10 +18,12 @@ use serde::{Deserialize, Serialize};
 
 pub use delivery::{Alert, Delivery, Sink};
 pub use layers::{ConfigError, load};
+use rule::{For, Service};
 use section::{Section, Size, Span, section};
 pub use track::Track;
 
 use crate::enrich::GivenNames;
+use crate::stitch::Capability;
 
 section! {
     /// Where sessions and results are kept.
@@ -88,6 +91,15 @@ section! {
         hold: Span = Span::seconds(90),
         /// Sessions that wait at the same time, at most. Beyond it the oldest are judged with what is known.
         max_waiting: usize = 1_000_000,
+        /// Addresses or prefixes of exporters that their UDP port tells apart, as several behind one address.
+        port_sensitive: Vec<IpNet> = Vec::new(),
+        /// Sampling intervals that override what exporters say, as in `["192.0.2.0/24=100"]`: one of 100 packets. 1: all
+        /// of them. The longest prefix counts.
+        sampling: Vec<For<u32>> = Vec::new(),
+        /// What exporters' TCP flags can tell, where the product is not to learn it by itself, as in
+        /// `["192.0.2.7=first_packet"]`. Classes: `full_or`, `first_packet`, `always_zero`, `absent`, `sampled`,
+        /// `event_based`, `yaf_initial_union`, `biflow`. The longest prefix counts.
+        capabilities: Vec<For<Capability>> = Vec::new(),
     }
 }
 
@@ -99,6 +111,9 @@ section! {
         private: Vec<IpNet> = Vec::new(),
         /// Public prefixes of your own, counted as private too.
         internal: Vec<IpNet> = Vec::new(),
+        /// Services of your own, as in `["tcp/9000", "10.0.0.0/8=tcp/8443"]`: where no handshake was seen, this end is the
+        /// server.
+        services: Vec<Service> = Vec::new(),
     }
 }
 
@@ -279,6 +294,9 @@ impl Config {
             return wrong("enrich.exporters", &why);
         }
         self.track.validate().map_err(|(key, why)| ConfigError::Value { key, why })?;
+        if self.netflow.sampling.iter().any(|rule| rule.value == 0) {
+            return wrong("netflow.sampling", "one of at least 1 packets is looked at");
+        }
         let prefix = &self.jobs.prefix;
         let id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         if prefix.is_empty() || !prefix.starts_with(id) || !prefix.chars().all(|c| id(c) || c == '-' || c == '_') {

@@ -16,6 +16,10 @@ pub const CERT_PEN: u32 = 6871;
 /// CERT marks the reverse direction of its own elements by this bit of the id.
 pub const CERT_REVERSE_BIT: u16 = 0x4000;
 
+/// ntop, the vendor of nProbe.
+const NTOP_PEN: u32 = 35632;
+const NTOP_V9_OFFSET: u16 = 57_472;
+
 /// Abstract data type of an element, as far as reading it goes (RFC 7011 section 6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -134,7 +138,12 @@ pub fn describe(enterprise: u32, id: u16) -> (Cow<'static, str>, Kind) {
         return (Cow::Owned(reverse_name(forward.name)), forward.kind);
     }
     if enterprise == 0 {
-        return (Cow::Owned(id.to_string()), Kind::Unknown);
+        // nProbe writes its elements into v9, which has no enterprise numbers, with this offset.
+        let ntop = id.checked_sub(NTOP_V9_OFFSET).and_then(|id| element(NTOP_PEN, id));
+        return ntop.map_or_else(
+            || (Cow::Owned(id.to_string()), Kind::Unknown),
+            |element| (Cow::Borrowed(element.name), element.kind),
+        );
     }
     let field = IPFixField::new(id, Some(enterprise));
     let kind = Kind::of_dictionary(field.into());
@@ -198,6 +207,8 @@ mod tests {
         assert_eq!(describe(5951, 128).0, "netscalerRoundTripTime");
         assert_eq!(describe(5951, 514).0, "5951/514");
         assert_eq!(describe(99999, 7), ("99999/7".into(), Kind::Unknown));
+        assert_eq!(describe(35632, 118).0, "l7Proto");
+        assert_eq!(describe(0, 57_590), describe(35632, 118));
         assert_eq!(describe(0, 32000).0, "32000");
     }
 }

@@ -3,7 +3,7 @@
 //! Must not know templates, field numbers or sessions.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use tracker::Micros;
@@ -95,7 +95,7 @@ pub enum FirewallEvent {
 }
 
 /// One decoded flow record, normalised.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FlowRecord {
     /// Who exported it.
     pub exporter: ExporterKey,
@@ -155,4 +155,42 @@ pub struct FlowRecord {
     pub dst_as: Option<u32>,
     /// Whether the times of the record could not be believed and the export time stands in for them.
     pub time_repaired: bool,
+}
+
+impl FlowRecord {
+    /// A record of which only the source is known: no time, addresses or traffic, nothing said of anything else.
+    pub(crate) fn empty(exporter: ExporterKey, domain: u32, export_type: ExportType, exported: Micros) -> Self {
+        let nowhere = Endpoint { ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED), port: 0 };
+        Self {
+            exporter,
+            domain,
+            export_type,
+            exported,
+            start: exported,
+            end: exported,
+            proto: 0,
+            src: nowhere,
+            dst: nowhere,
+            icmp: None,
+            forward: Traffic::default(),
+            reverse: None,
+            source_initiates: None,
+            ended: FlowEnd::Unknown,
+            firewall: None,
+            firewall_reason: None,
+            nsel: false,
+            sampling: 1,
+            input_interface: None,
+            output_interface: None,
+            vlan: None,
+            vrf: None,
+            tunnel: None,
+            nat_src: None,
+            nat_dst: None,
+            new_connections: None,
+            src_as: None,
+            dst_as: None,
+            time_repaired: false,
+        }
+    }
 }

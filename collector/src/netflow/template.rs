@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::layout::Layout;
 use super::plan::Plan;
 use super::wire::{is_padding, u16_at, u32_at};
 
@@ -32,11 +33,11 @@ pub struct Template {
     pub scopes: usize,
     /// Whether the scope fields are numbered as in v9.
     pub v9_scopes: bool,
-    /// Length of a record, `None` where a field is variable.
-    pub fixed_length: Option<usize>,
     /// Shortest possible record.
     pub min_length: usize,
-    /// Where the values that ingest needs lie.
+    /// Where fields lie.
+    pub(crate) layout: Layout,
+    /// What ingest takes of a record; nothing of options data.
     pub(crate) plan: Plan,
 }
 
@@ -48,9 +49,9 @@ impl Template {
         if fields.is_empty() || min_length == 0 || min_length > 65535 {
             return None;
         }
-        let fixed = fields.iter().all(|field| field.length != VARIABLE);
-        let plan = Plan::compile(&fields[if v9_scopes { scopes } else { 0 }..], v9_offset(&fields, scopes, v9_scopes));
-        Some(Self { id, fields, scopes, v9_scopes, fixed_length: fixed.then_some(min_length), min_length, plan })
+        let plan = if scopes == 0 { Plan::compile(&fields) } else { Plan::empty() };
+        let layout = Layout::of(&fields);
+        Some(Self { id, fields, scopes, v9_scopes, min_length, layout, plan })
     }
 
     /// Whether its records are options data.
@@ -62,11 +63,6 @@ impl Template {
     pub fn same_shape(&self, other: &Self) -> bool {
         self.fields == other.fields && self.scopes == other.scopes
     }
-}
-
-/// Octets of the scope fields that the plan leaves out.
-fn v9_offset(fields: &[FieldSpec], scopes: usize, v9_scopes: bool) -> usize {
-    if v9_scopes { fields[..scopes].iter().map(|field| usize::from(field.length)).sum() } else { 0 }
 }
 
 /// How template records of a set are written.

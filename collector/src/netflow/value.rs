@@ -33,27 +33,6 @@ pub(crate) fn fields_of<'a>(
     })
 }
 
-/// Length of the record at the start of `bytes`, `None` when it runs past the end.
-pub(crate) fn record_length(template: &Template, bytes: &[u8]) -> Option<usize> {
-    if let Some(length) = template.fixed_length {
-        return (length <= bytes.len()).then_some(length);
-    }
-    let mut at = 0_usize;
-    for field in &template.fields {
-        let length = if field.length == VARIABLE {
-            let (prefix, length) = variable_length(bytes.get(at..)?)?;
-            prefix + length
-        } else {
-            usize::from(field.length)
-        };
-        at += length;
-        if at > bytes.len() {
-            return None;
-        }
-    }
-    Some(at)
-}
-
 /// One value. What does not fit its kind is written as octets, so that nothing is made up.
 pub(crate) fn value(kind: Kind, bytes: &[u8], exported: Micros) -> Value {
     let time = |micros: Micros| Value::String(readable(micros));

@@ -85,6 +85,9 @@ impl<O: Output> Walk<'_, O> {
             at += length.min(rest.len());
         }
         if message.len() - at < 4 {
+            if !is_padding(&message[at..]) && !self.header.truncated {
+                self.drop(DropReason::SetTruncated);
+            }
             at = message.len();
         }
         if ipfix {

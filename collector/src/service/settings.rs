@@ -12,9 +12,10 @@ use crate::config::Config;
 use crate::config::section::Span;
 use crate::enrich::{EnrichSettings, Enricher, GivenNames, InterfaceNames, ReverseDns};
 use crate::ingest::{IngestSettings, JournalSettings, LoadSettings, Recovery};
+use crate::netflow::DecoderSettings;
 use crate::receive::AdmissionSettings;
 use crate::receive::stream::StreamSettings;
-use crate::stitch::StitchSettings;
+use crate::stitch::{ServiceRule, StitchSettings};
 
 /// What is private.
 pub fn networks(config: &Config) -> Networks {
@@ -67,12 +68,28 @@ fn limit(span: Span) -> Option<Duration> {
     Some(span.0).filter(|span| !span.is_zero())
 }
 
+/// How messages of exporters are decoded.
+pub fn decoder(config: &Config) -> DecoderSettings {
+    DecoderSettings {
+        port_sensitive: config.netflow.port_sensitive.clone(),
+        sampling: config.netflow.sampling.iter().map(|rule| (rule.prefix, rule.value)).collect(),
+        max_pending_age: config.netflow.template_wait.0,
+        template_lifetime: config.netflow.template_lifetime.0,
+        ..DecoderSettings::default()
+    }
+}
+
 /// How flow records become sessions.
 pub fn stitch(config: &Config) -> StitchSettings {
+    let services = config.network.services.iter();
     StitchSettings {
         hold: config.netflow.hold.0,
         max_sessions: config.netflow.max_waiting,
         networks: Arc::new(networks(config)),
+        services: services
+            .map(|service| ServiceRule { network: service.prefix, proto: service.port.proto, port: service.port.port })
+            .collect(),
+        capabilities: config.netflow.capabilities.iter().map(|rule| (rule.prefix, rule.value)).collect(),
         ..StitchSettings::default()
     }
 }
@@ -81,7 +98,8 @@ pub fn stitch(config: &Config) -> StitchSettings {
 pub fn load(config: &Config) -> LoadSettings {
     let defaults = LoadSettings::default();
     let stitch = StitchSettings { emit_certain: defaults.stitch.emit_certain, ..stitch(config) };
-    LoadSettings { stitch, ..defaults }
+    // A batch of its own for every file of the store: none is copied to be put together with others.
+    LoadSettings { decoder: decoder(config), stitch, batch_rows: config.store.flush_rows }
 }
 
 /// Bytes that the journal may take.
@@ -104,9 +122,8 @@ pub fn ingest(config: &Config, store: &SessionStore) -> IngestSettings {
     let half = std::thread::available_parallelism().map_or(1, |count| count.get().div_ceil(2));
     settings.workers = if netflow.workers == 0 { half } else { netflow.workers };
     settings.receive_buffer = netflow.receive_buffer;
+    settings.decoder = decoder(config);
     settings.stitch = stitch(config);
-    settings.decoder.max_pending_age = netflow.template_wait.0;
-    settings.decoder.template_lifetime = netflow.template_lifetime.0;
     settings.admission = AdmissionSettings { allow: netflow.allow.clone(), rate: netflow.rate_limit };
     settings.exporters = Some(store.root().join("exporters.state"));
     settings.recovery = Some(recovery(config, store));

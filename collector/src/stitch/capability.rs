@@ -3,6 +3,7 @@
 //! Owns the classes of flow-record quality and how they are recognised; must not know sessions.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::netflow::FlowRecord;
 use crate::netflow::flow::flag::{ACK, FIN, PSH, RST, SYN};
@@ -73,6 +74,16 @@ impl Capability {
     /// Whether the flags of every packet are in the record.
     pub(crate) fn all_flags(self) -> bool {
         matches!(self, Self::FullOr | Self::YafInitialUnion | Self::Biflow)
+    }
+}
+
+impl FromStr for Capability {
+    type Err = String;
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::from_name(name).filter(|class| *class != Self::Learning).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().skip(1).map(|class| class.as_str()).collect();
+            format!("no such class, expected one of {}", known.join(", "))
+        })
     }
 }
 

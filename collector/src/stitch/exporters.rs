@@ -59,7 +59,8 @@ impl Entry {
 pub(crate) struct Exporters {
     index: HashMap<(ExporterKey, u32), u32>,
     entries: Vec<Entry>,
-    addresses: usize,
+    /// Name of each exporter, whatever its domains.
+    names: HashMap<ExporterKey, Arc<str>>,
 }
 
 impl Exporters {
@@ -78,8 +79,7 @@ impl Exporters {
     }
 
     fn add(&mut self, key: (ExporterKey, u32), configured: &[(IpNet, Capability)]) -> u32 {
-        let known = self.entries.iter().find(|entry| entry.key == key.0).map(|entry| Arc::clone(&entry.name));
-        self.addresses += usize::from(known.is_none());
+        let name = self.names.entry(key.0).or_insert_with(|| Arc::from(key.0.to_string()));
         let configured = configured
             .iter()
             .filter(|(net, _)| net.contains(&key.0.address))
@@ -89,7 +89,7 @@ impl Exporters {
         self.entries.push(Entry {
             key: key.0,
             domain: key.1,
-            name: known.unwrap_or_else(|| Arc::from(key.0.to_string())),
+            name: Arc::clone(name),
             learner: CapabilityLearner::default(),
             configured,
             tcp_sessions: 0,
@@ -114,7 +114,7 @@ impl Exporters {
 
     /// Whether sessions may be reported by more than one exporter.
     pub(crate) fn several(&self) -> bool {
-        self.addresses > 1
+        self.names.len() > 1
     }
 
     pub(crate) fn qualities(&self) -> Vec<ExporterQuality> {

@@ -2,6 +2,8 @@
 //!
 //! Owns the order of the two endpoints and the stable session id; must not know sessions' state.
 
+use std::hash::{Hash, Hasher};
+
 use tracker::Micros;
 use tracker::locality::{address_key, address_of};
 use tracker::record::Endpoint;
@@ -12,11 +14,20 @@ const ICMP: u8 = 1;
 const ICMP6: u8 = 58;
 
 /// A 5-tuple whose lower endpoint comes first. For ICMP both ports hold the kind of exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TupleKey {
-    low: (u128, u16),
-    high: (u128, u16),
+    addresses: [u128; 2],
+    ports: [u16; 2],
     pub(crate) proto: u8,
+}
+
+impl Hash for TupleKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [low, high] = self.ports.map(u64::from);
+        state.write_u128(self.addresses[0]);
+        state.write_u128(self.addresses[1]);
+        state.write_u64(low << 32 | high << 8 | u64::from(self.proto));
+    }
 }
 
 /// Direction within a tuple: 0 from the lower endpoint to the higher, 1 back.
@@ -34,17 +45,14 @@ impl TupleKey {
         };
         let source = (address_key(flow.src.ip), ports.0);
         let target = (address_key(flow.dst.ip), ports.1);
-        if source <= target {
-            (Self { low: source, high: target, proto: flow.proto }, 0)
-        } else {
-            (Self { low: target, high: source, proto: flow.proto }, 1)
-        }
+        let (low, high, direction) = if source <= target { (source, target, 0) } else { (target, source, 1) };
+        (Self { addresses: [low.0, high.0], ports: [low.1, high.1], proto: flow.proto }, direction)
     }
 
     /// Sender and receiver of a direction.
     pub(crate) fn endpoints(&self, direction: Direction) -> (Endpoint, Endpoint) {
-        let endpoint = |(ip, port): (u128, u16)| Endpoint { ip: address_of(ip), port };
-        let (low, high) = (endpoint(self.low), endpoint(self.high));
+        let endpoint = |end: usize| Endpoint { ip: address_of(self.addresses[end]), port: self.ports[end] };
+        let (low, high) = (endpoint(0), endpoint(1));
         if direction == 0 { (low, high) } else { (high, low) }
     }
 
@@ -56,7 +64,7 @@ impl TupleKey {
                 hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
             }
         };
-        for (ip, port) in [self.low, self.high] {
+        for (ip, port) in self.addresses.iter().zip(self.ports) {
             eat(&ip.to_be_bytes());
             eat(&port.to_be_bytes());
         }

@@ -4,6 +4,7 @@
 //! or where sessions go. Sans-IO: time comes in as an argument.
 
 mod capability;
+mod due;
 mod exporters;
 mod key;
 mod outcome;
@@ -13,23 +14,24 @@ mod settings;
 mod sides;
 mod tombstone;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::hash::BuildHasher;
 use std::time::Duration;
 
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use tracker::Micros;
 use tracker::outcome::{EndReason, OutcomeClass};
 use tracker::record::SessionRecord;
 
 pub use capability::Capability;
+use due::{Due, Wait};
 pub use exporters::ExporterQuality;
 use exporters::Exporters;
 use key::{Direction, TupleKey};
 use session::Session;
 pub use settings::{ServiceRule, StitchSettings};
-use tombstone::{Late, Tombstones};
+use tombstone::{Late, Memory, Tombstones};
 
 use crate::netflow::flow::flag::{FIN, RST};
 use crate::netflow::{FirewallEvent, FlowRecord};
@@ -80,14 +82,12 @@ pub struct Stitcher {
     active: Micros,
     settle: Micros,
     exporters: Exporters,
-    /// First session of each key.
-    heads: HashMap<TupleKey, usize>,
+    seed: RandomState,
+    /// Hash of each key and the slot of its first session.
+    heads: HashTable<(u64, u32)>,
     slots: Vec<Option<Session>>,
-    free: Vec<usize>,
-    /// How often each slot was used: tells entries of `due` for a former session.
-    uses: Vec<u32>,
-    /// Deadlines, by slot and use; an entry may be earlier than its session's deadline, and is then entered again.
-    due: BinaryHeap<Reverse<(Micros, usize, u32)>>,
+    free: Vec<u32>,
+    due: Due,
     tombstones: Tombstones,
     counters: StitchCounters,
 }
@@ -99,18 +99,20 @@ fn micros(duration: Duration) -> Micros {
 impl Stitcher {
     /// An empty stitcher.
     pub fn new(settings: StitchSettings) -> Self {
+        let hold = micros(settings.hold);
+        let (retransmit, active) = (micros(settings.retransmit), micros(settings.active_timeout));
         Self {
-            hold: micros(settings.hold),
-            retransmit: micros(settings.retransmit),
-            active: micros(settings.active_timeout),
+            hold,
+            retransmit,
+            active,
             settle: micros(settings.settle),
             exporters: Exporters::default(),
-            heads: HashMap::new(),
+            seed: RandomState::default(),
+            heads: HashTable::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            uses: Vec::new(),
-            due: BinaryHeap::new(),
-            tombstones: Tombstones::new(settings.max_sessions),
+            due: Due::default(),
+            tombstones: Tombstones::new(settings.max_sessions, Memory { hold, retransmit, active }),
             counters: StitchCounters::default(),
             settings,
         }
@@ -125,12 +127,13 @@ impl Stitcher {
             return;
         }
         let (key, direction) = TupleKey::of(flow);
-        if let Some(slot) = self.find(&key, flow, direction, exporter) {
+        let hash = self.seed.hash_one(key);
+        if let Some(slot) = self.find(hash, &key, flow, direction, exporter) {
             self.counters.joined += 1;
             self.update(slot, flow, direction, exporter, now, out);
             return;
         }
-        if let Some(late) = self.tombstones.swallows(&key, flow, now, self.hold, self.retransmit) {
+        if let Some(late) = self.tombstones.swallows(hash, flow, now) {
             match late {
                 Late::Record => self.counters.ignored_late += 1,
                 Late::Retransmit => self.counters.ignored_retransmits += 1,
@@ -142,21 +145,19 @@ impl Stitcher {
             self.evict(now, out);
         }
         self.counters.opened += 1;
-        let slot = self.insert(Session::new(key, flow), now);
+        let slot = self.insert(hash, Session::new(key, flow, exporter));
         self.update(slot, flow, direction, exporter, now, out);
     }
 
     /// Hands out every session whose time has come.
     pub fn expire(&mut self, now: Micros, out: &mut Vec<SessionRecord>) {
-        while let Some(&Reverse((at, slot, used))) = self.due.peek() {
+        while let Some((at, slot)) = self.due.first() {
             if at > now {
                 break;
             }
             self.due.pop();
-            match self.due_session(slot, used) {
-                Some(deadline) if deadline > now => self.due.push(Reverse((deadline, slot, used))),
-                Some(_) => self.emit(slot, EndReason::Idle, now, out),
-                None => {}
+            if self.is_due(at, slot) {
+                self.emit(slot, EndReason::Idle, now, out);
             }
         }
         self.tombstones.expire(now);
@@ -164,10 +165,8 @@ impl Stitcher {
 
     /// Hands out everything, in order of the sessions' last packets.
     pub fn finish(&mut self, out: &mut Vec<SessionRecord>) {
-        let mut open: Vec<(Micros, TupleKey, usize)> = self
-            .slots
-            .iter()
-            .enumerate()
+        let mut open: Vec<(Micros, TupleKey, u32)> = (0..)
+            .zip(&self.slots)
             .filter_map(|(slot, session)| session.as_ref().map(|session| (session.last, session.key, slot)))
             .collect();
         open.sort_unstable();
@@ -175,18 +174,24 @@ impl Stitcher {
             self.emit(slot, EndReason::Forced, last, out);
         }
         self.due.clear();
-        self.free = (0..self.slots.len()).collect();
     }
 
     /// When [`expire`](Self::expire) has something to do next, at the earliest.
     pub fn next_deadline(&self) -> Option<Micros> {
-        self.due.peek().map(|Reverse((at, ..))| *at)
+        self.due.first().map(|(at, _)| at)
     }
 
-    /// Deadline of the session that an entry of `due` was made for, `None` when it is gone.
-    fn due_session(&self, slot: usize, used: u32) -> Option<Micros> {
-        let session = self.slots.get(slot)?.as_ref()?;
-        (self.uses.get(slot) == Some(&used)).then_some(session.deadline)
+    /// Whether an entry is for the present deadline of a session that is still held.
+    fn is_due(&self, at: Micros, slot: u32) -> bool {
+        self.session(slot).is_some_and(|session| session.deadline <= at)
+    }
+
+    fn session(&self, slot: u32) -> Option<&Session> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
+    fn session_mut(&mut self, slot: u32) -> Option<&mut Session> {
+        self.slots.get_mut(slot as usize)?.as_mut()
     }
 
     /// Sessions held.
@@ -209,13 +214,19 @@ impl Stitcher {
         self.exporters.qualities()
     }
 
+    /// The first session with this key.
+    fn head(&self, hash: u64, key: &TupleKey) -> Option<u32> {
+        let same = |&(other, slot): &(u64, u32)| other == hash && self.session(slot).is_some_and(|s| s.key == *key);
+        self.heads.find(hash, same).map(|&(_, slot)| slot)
+    }
+
     /// The session that a record belongs to.
-    fn find(&self, key: &TupleKey, flow: &FlowRecord, direction: Direction, exporter: u32) -> Option<usize> {
-        let mut at = self.heads.get(key).copied();
-        let mut best: Option<(Micros, usize)> = None;
+    fn find(&self, hash: u64, key: &TupleKey, flow: &FlowRecord, direction: Direction, exporter: u32) -> Option<u32> {
+        let mut at = self.head(hash, key);
+        let mut best: Option<(Micros, u32)> = None;
         for _ in 0..MAX_CHAIN {
             let Some(slot) = at else { break };
-            let session = self.slots.get(slot)?.as_ref()?;
+            let session = self.session(slot)?;
             at = session.next;
             let reach = if session.goes_on {
                 self.active.max(self.hold)
@@ -236,80 +247,86 @@ impl Stitcher {
         best.map(|(_, slot)| slot)
     }
 
-    fn insert(&mut self, mut session: Session, now: Micros) -> usize {
+    fn insert(&mut self, hash: u64, mut session: Session) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
-            self.uses.push(0);
-            self.slots.len() - 1
+            (self.slots.len() - 1) as u32
         });
-        self.uses[slot] = self.uses[slot].wrapping_add(1);
-        session.deadline = now + self.hold;
-        match self.heads.entry(session.key) {
-            Entry::Occupied(mut head) => session.next = Some(head.insert(slot)),
+        let slots = &self.slots;
+        let same = |&(other, head): &(u64, u32)| {
+            other == hash && slots.get(head as usize).and_then(Option::as_ref).is_some_and(|s| s.key == session.key)
+        };
+        match self.heads.entry(hash, same, |&(other, _)| other) {
+            Entry::Occupied(mut head) => session.next = Some(std::mem::replace(&mut head.get_mut().1, slot)),
             Entry::Vacant(empty) => {
-                empty.insert(slot);
+                empty.insert((hash, slot));
             }
         }
-        self.due.push(Reverse((session.deadline, slot, self.uses[slot])));
-        self.slots[slot] = Some(session);
+        self.slots[slot as usize] = Some(session);
         slot
     }
 
     fn update(
         &mut self,
-        slot: usize,
+        slot: u32,
         flow: &FlowRecord,
         direction: Direction,
         exporter: u32,
         now: Micros,
         out: &mut Vec<SessionRecord>,
     ) {
-        let Some(session) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return };
+        let (hold, active, settle) = (self.hold, self.active.max(self.hold), self.settle);
+        let emit_certain = self.settings.emit_certain;
+        let Some(session) = self.session_mut(slot) else { return };
         session.merge(flow, direction, exporter);
-        let wait = if session.goes_on { self.active.max(self.hold) } else { self.hold };
-        let deadline = now + wait;
-        if deadline < session.deadline {
-            self.due.push(Reverse((deadline, slot, self.uses[slot])));
+        let (mut wait, mut length) = if session.goes_on { (Wait::Active, active) } else { (Wait::Hold, hold) };
+        if emit_certain && is_certain(session) {
+            (wait, length) = (Wait::Settle, settle);
         }
-        session.deadline = deadline;
-        if self.settings.emit_certain && is_certain(session) {
-            if !self.exporters.several() || self.settle == 0 {
-                self.emit(slot, EndReason::Closed, now, out);
-                return;
-            }
-            session.deadline = now + self.settle;
-            self.due.push(Reverse((session.deadline, slot, self.uses[slot])));
+        session.deadline = now + length;
+        if wait == Wait::Settle && (settle == 0 || !self.exporters.several()) {
+            self.emit(slot, EndReason::Closed, now, out);
+            return;
         }
+        self.due.push(wait, now + length, slot);
+        let slots = &self.slots;
+        self.due.tidy(self.counters.opened.abs_diff(self.counters.emitted) as usize, |at, slot| {
+            slots.get(slot as usize).and_then(Option::as_ref).is_some_and(|session| session.deadline <= at)
+        });
     }
 
     /// Makes room: hands out the session that would be due first.
     fn evict(&mut self, now: Micros, out: &mut Vec<SessionRecord>) {
-        while let Some(Reverse((at, slot, used))) = self.due.pop() {
-            match self.due_session(slot, used) {
-                // It has had records since this entry was made.
-                Some(deadline) if deadline > at => self.due.push(Reverse((deadline, slot, used))),
-                Some(_) => {
-                    self.counters.evicted += 1;
-                    self.emit(slot, EndReason::Resources, now, out);
-                    return;
-                }
-                None => {}
+        while let Some((at, slot)) = self.due.pop() {
+            if self.is_due(at, slot) {
+                self.counters.evicted += 1;
+                self.emit(slot, EndReason::Resources, now, out);
+                return;
             }
         }
     }
 
-    fn unlink(&mut self, key: TupleKey, slot: usize, next: Option<usize>) {
-        let Some(&head) = self.heads.get(&key) else { return };
+    fn unlink(&mut self, hash: u64, key: &TupleKey, slot: u32, next: Option<u32>) {
+        let slots = &self.slots;
+        // The session itself has been taken out of its slot by now.
+        let same = |&(other, head): &(u64, u32)| {
+            other == hash
+                && (head == slot || slots.get(head as usize).and_then(Option::as_ref).is_some_and(|s| s.key == *key))
+        };
+        let Ok(mut entry) = self.heads.find_entry(hash, same) else { return };
+        let head = entry.get().1;
         if head == slot {
             match next {
-                Some(next) => self.heads.insert(key, next),
-                None => self.heads.remove(&key),
-            };
+                Some(next) => entry.get_mut().1 = next,
+                None => {
+                    entry.remove();
+                }
+            }
             return;
         }
         let mut at = Some(head);
         while let Some(index) = at {
-            let Some(session) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
+            let Some(session) = self.session_mut(index) else { return };
             if session.next == Some(slot) {
                 session.next = next;
                 return;
@@ -318,19 +335,20 @@ impl Stitcher {
         }
     }
 
-    fn emit(&mut self, slot: usize, reason: EndReason, now: Micros, out: &mut Vec<SessionRecord>) {
-        let Some(session) = self.slots.get_mut(slot).and_then(Option::take) else { return };
-        self.unlink(session.key, slot, session.next);
+    fn emit(&mut self, slot: u32, reason: EndReason, now: Micros, out: &mut Vec<SessionRecord>) {
+        let Some(session) = self.slots.get_mut(slot as usize).and_then(Option::take) else { return };
+        let hash = self.seed.hash_one(session.key);
+        self.unlink(hash, &session.key, slot, session.next);
         self.free.push(slot);
         self.counters.emitted += 1;
         let record = record::record(&session, reason, &self.exporters, &self.settings);
         if session.key.proto == TCP {
             let classified = record.outcome.class() != OutcomeClass::Indeterminate;
-            for &exporter in &session.exporters {
+            for exporter in session.exporters() {
                 self.exporters.count(exporter, classified);
             }
         }
-        self.tombstones.bury(&session, &record, now, self.hold, self.retransmit, self.active);
+        self.tombstones.bury(hash, &session, &record, now);
         out.push(record);
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn record(
     settings: &StitchSettings,
 ) -> SessionRecord {
     let client = sides::client_direction(session, &settings.services);
-    let entries = || session.exporters.iter().filter_map(|&index| exporters.get(index));
+    let entries = || session.exporters().filter_map(|index| exporters.get(index));
     let capability = entries()
         .map(Entry::capability)
         .find(|capability| capability.all_flags())
@@ -59,16 +59,10 @@ pub(super) fn record(
     record.icmp = icmp;
     record.origin = Origin::Flow;
     record.export_type = session.export_type;
-    let mut names: Vec<Arc<str>> = Vec::new();
-    for entry in entries() {
-        if !names.contains(&entry.name) {
-            names.push(Arc::clone(&entry.name));
-        }
+    if let Some(first) = entries().next() {
+        record.observer = Arc::clone(&first.name);
+        record.observers = observers(first, entries().skip(1));
     }
-    if let Some(first) = names.first() {
-        record.observer = Arc::clone(first);
-    }
-    record.observers = if names.len() > 1 { names } else { Vec::new() };
     record.domain = session.domain;
     record.sampling = session.sampling;
     record.vlan = session.vlan;
@@ -84,6 +78,20 @@ pub(super) fn record(
     record.client_info = asn(sent.and_then(|half| half.src_as), received.and_then(|half| half.dst_as));
     record.server_info = asn(sent.and_then(|half| half.dst_as), received.and_then(|half| half.src_as));
     record
+}
+
+/// All observers, where there is more than one. Several domains of one exporter are one observer.
+fn observers<'a>(first: &Entry, others: impl Iterator<Item = &'a Entry>) -> Vec<Arc<str>> {
+    let mut names: Vec<Arc<str>> = Vec::new();
+    for entry in others {
+        if entry.name != first.name && !names.contains(&entry.name) {
+            if names.is_empty() {
+                names.push(Arc::clone(&first.name));
+            }
+            names.push(Arc::clone(&entry.name));
+        }
+    }
+    names
 }
 
 fn totals(half: Option<&Half>) -> SideTotals {

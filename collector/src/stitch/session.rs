@@ -85,8 +85,9 @@ pub(crate) struct Session {
     pub(crate) last: Micros,
     /// When it is handed out, on the clock of arrival.
     pub(crate) deadline: Micros,
-    /// Indexes of the exporters that reported it, the first reporter first.
-    pub(crate) exporters: Vec<u32>,
+    /// Index of the exporter that reported it first, and of the others.
+    first_exporter: u32,
+    more_exporters: Vec<u32>,
     pub(crate) export_type: ExportType,
     pub(crate) domain: u32,
     pub(crate) vlan: Option<u16>,
@@ -108,18 +109,19 @@ pub(crate) struct Session {
     /// Several connections in one record.
     pub(crate) aggregate: bool,
     /// Next session with the same key.
-    pub(crate) next: Option<usize>,
+    pub(crate) next: Option<u32>,
 }
 
 impl Session {
-    pub(crate) fn new(key: TupleKey, flow: &FlowRecord) -> Self {
+    pub(crate) fn new(key: TupleKey, flow: &FlowRecord, exporter: u32) -> Self {
         Self {
             key,
             halves: [None, None],
             first: flow.start,
             last: flow.end,
             deadline: 0,
-            exporters: Vec::new(),
+            first_exporter: exporter,
+            more_exporters: Vec::new(),
             export_type: flow.export_type,
             domain: flow.domain,
             vlan: flow.vlan,
@@ -138,6 +140,15 @@ impl Session {
         }
     }
 
+    /// Indexes of the exporters that reported it, the first reporter first.
+    pub(crate) fn exporters(&self) -> impl Iterator<Item = u32> + '_ {
+        std::iter::once(self.first_exporter).chain(self.more_exporters.iter().copied())
+    }
+
+    fn reported_by(&self, exporter: u32) -> bool {
+        self.exporters().any(|own| own == exporter)
+    }
+
     /// Adds a record whose forward traffic goes in `direction`.
     pub(crate) fn merge(&mut self, flow: &FlowRecord, direction: Direction, exporter: u32) {
         let place = Place {
@@ -146,8 +157,8 @@ impl Session {
             output: flow.output_interface.unwrap_or(0),
             vlan: flow.vlan.unwrap_or(0),
         };
-        if !self.exporters.contains(&exporter) {
-            self.exporters.push(exporter);
+        if !self.reported_by(exporter) {
+            self.more_exporters.push(exporter);
         }
         self.first = self.first.min(flow.start);
         self.last = self.last.max(flow.end);
@@ -240,7 +251,7 @@ impl Session {
     pub(crate) fn precedes(&self, flow: &FlowRecord, direction: Direction, exporter: u32) -> bool {
         // The direction that has not been seen yet completes the session.
         let Some(half) = &self.halves[direction] else { return false };
-        let another_view = !self.exporters.contains(&exporter) && half.totals().0 == flow.forward.packets;
+        let another_view = !self.reported_by(exporter) && half.totals().0 == flow.forward.packets;
         let fresh_syn = flow.forward.flags.is_some_and(|flags| flags & SYN != 0) && flow.start > half.last;
         if another_view || !fresh_syn || !self.terminated() {
             return false;
@@ -255,7 +266,7 @@ impl Session {
         let differ = |mine: Option<u32>, theirs: Option<u32>| mine.zip(theirs).is_some_and(|(a, b)| a != b);
         let other_vlan = differ(self.vlan.map(u32::from), flow.vlan.map(u32::from));
         let other_vrf = differ(self.vrf, flow.vrf);
-        if !self.exporters.contains(&exporter) || !(other_vlan || other_vrf) {
+        if !self.reported_by(exporter) || !(other_vlan || other_vrf) {
             return true;
         }
         match &self.halves[direction] {

@@ -2,15 +2,13 @@
 //!
 //! Owns their bounded memory; must not know live sessions.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::VecDeque;
 
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 use tracker::Micros;
 use tracker::outcome::{Outcome, OutcomeClass};
 use tracker::record::SessionRecord;
 
-use super::key::TupleKey;
 use super::session::Session;
 use crate::netflow::FlowRecord;
 use crate::netflow::flow::flag::SYN;
@@ -33,80 +31,96 @@ pub(crate) enum Late {
 /// What is remembered of a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tombstone {
+    /// Hash of its key. 64 bits under a secret seed: that two sessions share one is not expected to happen.
+    hash: u64,
     last: Micros,
     until: Micros,
     outcome: Outcome,
     terminated: bool,
 }
 
+/// How long sessions are remembered after they were handed out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    /// Late records of any session.
+    pub(crate) hold: Micros,
+    /// SYN retransmits.
+    pub(crate) retransmit: Micros,
+    /// Continuations of sessions without an end in sight.
+    pub(crate) active: Micros,
+}
+
 /// The remembered sessions.
 #[derive(Debug)]
 pub(crate) struct Tombstones {
-    stones: HashMap<TupleKey, Tombstone>,
-    due: BinaryHeap<Reverse<(Micros, TupleKey)>>,
+    stones: HashTable<Tombstone>,
+    /// In order of time for each of the spans of [`Memory`]: see `due`.
+    due: [VecDeque<(Micros, u64)>; 3],
+    memory: Memory,
     limit: usize,
 }
 
 impl Tombstones {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { stones: HashMap::new(), due: BinaryHeap::new(), limit: limit.max(1) }
+    pub(crate) fn new(limit: usize, memory: Memory) -> Self {
+        Self { stones: HashTable::new(), due: Default::default(), memory, limit: limit.max(1) }
     }
 
     /// Remembers a session that is handed out at `now`.
-    pub(crate) fn bury(
-        &mut self,
-        session: &Session,
-        record: &SessionRecord,
-        now: Micros,
-        hold: Micros,
-        retransmit: Micros,
-        active: Micros,
-    ) {
+    pub(crate) fn bury(&mut self, hash: u64, session: &Session, record: &SessionRecord, now: Micros) {
         let terminated = session.terminated() || record.outcome == Outcome::Closed;
         let lasting = record.outcome.class() == OutcomeClass::Established || record.outcome == Outcome::Midstream;
-        let keep = if session.key.proto != TCP {
-            hold
+        let Memory { hold, retransmit, active } = self.memory;
+        let (lane, keep) = if session.key.proto != TCP {
+            (0, hold)
         } else if lasting && !terminated {
-            active.max(hold)
+            (2, active.max(hold))
         } else {
-            retransmit.max(hold)
+            (1, retransmit.max(hold))
         };
         while self.stones.len() >= self.limit {
-            let Some(Reverse((_, key))) = self.due.pop() else { break };
-            self.stones.remove(&key);
+            let Some((_, oldest)) = self.pop_due(Micros::MAX) else { break };
+            self.forget(oldest, |_| true);
         }
         let until = now + keep;
-        self.stones.insert(session.key, Tombstone { last: record.end, until, outcome: record.outcome, terminated });
-        self.due.push(Reverse((until, session.key)));
+        let stone = Tombstone { hash, last: record.end, until, outcome: record.outcome, terminated };
+        match self.stones.find_mut(hash, |known| known.hash == hash) {
+            Some(known) => *known = stone,
+            None => {
+                self.stones.insert_unique(hash, stone, |known| known.hash);
+            }
+        }
+        self.due[lane].push_back((until, hash));
     }
 
     /// Forgets what is old enough.
     pub(crate) fn expire(&mut self, now: Micros) {
-        while let Some(&Reverse((at, key))) = self.due.peek() {
-            if at > now {
-                break;
-            }
-            self.due.pop();
-            if self.stones.get(&key).is_some_and(|stone| stone.until <= now) {
-                self.stones.remove(&key);
-            }
+        while let Some((_, hash)) = self.pop_due(now) {
+            self.forget(hash, |stone| stone.until <= now);
+        }
+    }
+
+    /// The earliest entry, if it is due.
+    fn pop_due(&mut self, now: Micros) -> Option<(Micros, u64)> {
+        let lane = self.due.iter_mut().filter(|lane| !lane.is_empty()).min_by_key(|lane| lane.front().copied())?;
+        if lane.front()?.0 > now { None } else { lane.pop_front() }
+    }
+
+    fn forget(&mut self, hash: u64, when: impl Fn(&Tombstone) -> bool) {
+        if let Ok(found) = self.stones.find_entry(hash, |stone| stone.hash == hash)
+            && when(found.get())
+        {
+            found.remove();
         }
     }
 
     /// Whether a record that fits no live session is of a remembered one.
-    pub(crate) fn swallows(
-        &mut self,
-        key: &TupleKey,
-        flow: &FlowRecord,
-        now: Micros,
-        hold: Micros,
-        retransmit: Micros,
-    ) -> Option<Late> {
-        let stone = self.stones.get_mut(key).filter(|stone| stone.until > now)?;
+    pub(crate) fn swallows(&mut self, hash: u64, flow: &FlowRecord, now: Micros) -> Option<Late> {
+        let Memory { hold, retransmit, .. } = self.memory;
+        let stone = self.stones.find_mut(hash, |stone| stone.hash == hash).filter(|stone| stone.until > now)?;
         let after = flow.start - stone.last;
         let late = if after <= 0 {
             Some(Late::Record)
-        } else if key.proto != TCP {
+        } else if flow.proto != TCP {
             (after <= hold && stone.outcome.is_failed()).then_some(Late::Retransmit)
         } else if flow.nsel {
             // Events name their session; a denial is repeated with every SYN.

@@ -1,5 +1,7 @@
 //! Damaged input: nothing panics, and the counts still balance.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::build::{PLAIN, decoder, ipfix, plain, set, source, template, v9};
@@ -33,6 +35,54 @@ fn every_file_cut_at_every_length() {
                 }
                 feed(&mut decoder, &files[cut][..length]);
                 assert!(balanced(&decoder.totals()), "{} cut at {length}", context["context"]);
+            }
+        }
+    }
+}
+
+/// Where a message may end without anything telling that it was longer: v9 says no length, so at the end of every set.
+fn ends(file: &[u8]) -> BTreeSet<usize> {
+    let half =
+        |at: usize| file.get(at..at + 2).map_or(0, |octets| usize::from(u16::from_be_bytes([octets[0], octets[1]])));
+    let (mut ends, mut at) = (BTreeSet::new(), 0);
+    while at < file.len() {
+        at += match half(at) {
+            5 => 24 + half(at + 2) * 48,
+            9 => 20,
+            10 => half(at + 2).max(16),
+            _ => half(at + 2).max(4),
+        };
+        ends.insert(at);
+    }
+    ends
+}
+
+#[test]
+fn what_a_cut_takes_away_is_counted() {
+    let Some(folder) = corpus() else { return };
+    let read = |files: &[&[u8]]| {
+        let (mut decoder, mut records) = (decoder(), 0_usize);
+        for file in files {
+            decoder.decode_json(source(), 0, file, &mut |_| records += 1);
+        }
+        decoder.finish();
+        (records, decoder.totals().drops.total())
+    };
+    for context in contexts(&folder) {
+        let files = files(&folder, &context);
+        for (index, file) in files.iter().enumerate() {
+            let before: Vec<&[u8]> = files[..index].iter().map(Vec::as_slice).collect();
+            let with = |last| read(&[before.as_slice(), &[last]].concat());
+            let (whole, _) = with(file.as_slice());
+            let (_, dropped_before) = read(&before);
+            let ends = ends(file);
+            for length in 1..file.len() {
+                let (records, dropped) = with(&file[..length]);
+                assert!(records <= whole, "{} {index} cut at {length}", context["context"]);
+                // A few zeros after the last set read as padding.
+                let last = ends.range(..=length).next_back().copied().unwrap_or(0);
+                let told = dropped > dropped_before || file[last..length].iter().all(|&octet| octet == 0);
+                assert!(records == whole || told, "{} {index} cut at {length}", context["context"]);
             }
         }
     }

@@ -180,3 +180,28 @@ fn v7_has_a_router_at_the_end() {
     assert_eq!(shown[0]["ipv4RouterSc"], "192.0.2.9");
     assert_eq!((shown[0]["version"].as_u64(), shown[0]["tcpControlBits"].as_u64()), (Some(7), Some(0x1b)));
 }
+
+#[test]
+fn structured_data_is_read() {
+    // A basic list of interfaces, a list of plain flows, and a list of such lists (RFC 6313).
+    let fields =
+        [(8, 4, None), (12, 4, None), (291, 65535, None), (292, 65535, None), (293, 65535, None), (4, 1, None)];
+    let with_length = |list: Vec<u8>| [vec![list.len() as u8], list].concat();
+    let basic = with_length(vec![3, 0, 10, 0, 2, 0, 7, 0, 9]);
+    let records = with_length([vec![4, 1, 0], plain(2), plain(0x12)].concat());
+    let lists = with_length([vec![255, 1, 0, 0, 26], plain(4)].concat());
+    let record = [vec![10, 0, 0, 1, 10, 0, 0, 2], basic, records, lists, vec![17]].concat();
+    let message = ipfix(&[set(2, &[template(256, PLAIN), template(257, &fields)].concat()), set(257, &record)]);
+    let shown = &objects(&mut decoder(), &message)[0];
+    assert_eq!(shown["basicList"]["semantic"], "allOf");
+    assert_eq!(shown["basicList"]["element"], "ingressInterface");
+    assert_eq!(shown["basicList"]["values"].as_array().unwrap().len(), 2);
+    assert_eq!(shown["subTemplateList"]["records"][1]["tcpControlBits"], 0x12);
+    assert_eq!(shown["subTemplateMultiList"]["lists"][0]["records"][0]["tcpControlBits"], 4);
+    assert_eq!(flows(&mut decoder(), &message)[0].proto, 17);
+    // What is not whole is shown as it came, and costs nothing else.
+    let damaged = [vec![10, 0, 0, 1, 10, 0, 0, 2], with_length(vec![3, 0, 10, 0, 2, 0]), vec![0, 0, 6]].concat();
+    let message = ipfix(&[set(2, &template(257, &fields)), set(257, &damaged)]);
+    let shown = &objects(&mut decoder(), &message)[0];
+    assert_eq!((shown["basicList"].as_str(), shown["protocolIdentifier"].as_u64()), (Some("0x03000a000200"), Some(6)));
+}
