@@ -15,6 +15,7 @@ mod jobs;
 mod programs;
 mod senders;
 mod sessions;
+mod settings;
 mod store;
 mod track;
 mod transports;
