@@ -11,7 +11,7 @@ UI_SOURCES := $(shell find $(UI)/src $(UI)/public -type f 2>/dev/null) $(wildcar
 # dependencies, and build DataFusion a second time.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interop lint fmt bench bench-scale bench-collector ui dev need-cargo need-node need-programs shots
+.PHONY: help run test test-interop lint fmt bench bench-analytics bench-quality bench-scale bench-collector ui dev need-cargo need-node need-programs shots
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,15 @@ fmt: need-cargo ## Format everything
 bench: need-cargo ## Run the benchmarks of the decoder and the session table
 	cargo bench -p tracker --bench table
 	cargo bench -p collector --no-default-features
+
+bench-analytics: bench-quality bench-scale ## Measure quality and scale of detection
+
+bench-quality: need-cargo ## Measure detection quality beside five baselines (Python packages come from PyPI)
+	cargo build --workspace --bins
+	python3 -m venv $(CARGO_TARGET_DIR)/bench-venv
+	$(CARGO_TARGET_DIR)/bench-venv/bin/pip install --quiet -r tests/bench/requirements.txt
+	$(CARGO_TARGET_DIR)/bench-venv/bin/python tests/bench/quality.py --halfopen $(CARGO_TARGET_DIR)/debug/halfopen \
+	  $(addprefix --data ,$(wildcard $(or $(HALFOPEN_CORPUS),../shared/corpus)/anomaly))
 
 bench-scale: need-cargo ## Measure detection at scale: 100,000 series, and the bucket query beside DuckDB and chDB
 	cargo bench -p analytics --bench scale -- models

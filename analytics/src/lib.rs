@@ -13,6 +13,7 @@ pub mod population;
 mod query;
 mod results;
 mod rollup;
+mod scorer;
 mod store;
 #[cfg(test)]
 mod testing;
@@ -27,6 +28,7 @@ pub use query::filter::{Exporter, Filter, FilterError, Ports, Test};
 pub use query::flows::{ClientGroup, FlowPath, Flows};
 pub use results::{AnomalyFilter, Changes, Found, Order, ResultStore, SeriesPoint, SeriesView};
 pub use rollup::Rollups;
+pub use scorer::{Renormaliser, ScoredBucket, ScorerSettings, TableRow, Unsupported, counts, infer_span, score_table};
 pub use store::{
     Page, Retention, SessionFilter, SessionStore, SessionWriter, SkippedFile, StoreReport, StoredFile, Upkeep,
     WriterSettings, WriterStats,

@@ -5,6 +5,7 @@ mod cli;
 mod decode;
 mod delivery;
 mod demo;
+mod detect;
 mod engine;
 mod exporters;
 mod guide;

@@ -176,7 +176,7 @@ impl View {
             models.par_iter_mut().filter_map(|(key, model)| model.observe(key, moment, counts, coverage)).collect();
         let ready = series.iter().any(|one| one.scored.ready);
         let groups = by_server(&series);
-        let crowd = if groups.is_empty() { 0.0 } else { self.crowd.observe(&groups) };
+        let crowd = if groups.is_empty() { 0.0 } else { self.crowd.observe(&groups).surprise };
         let total = counts.total(perspective);
         for (usual, count) in self.outcomes.iter_mut().zip(total.outcomes) {
             *usual += RATE_STEP * (count as f64 - *usual);
@@ -198,7 +198,7 @@ impl View {
         let one = |(key, model): &(&SeriesKey, &SeriesModel)| (*model).clone().observe(key, moment, counts, 1.0);
         let series: Vec<ScoredSeries> = models.par_iter().filter_map(one).collect();
         let groups = by_server(&series);
-        let crowd = if groups.is_empty() { 0.0 } else { self.crowd.clone().observe(&groups) };
+        let crowd = if groups.is_empty() { 0.0 } else { self.crowd.clone().observe(&groups).surprise };
         let ready = series.iter().any(|one| one.scored.ready);
         ScoredView { perspective, series, crowd, total: counts.total(perspective), coverage: 1.0, ready }
     }

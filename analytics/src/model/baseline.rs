@@ -1,15 +1,18 @@
 //! One series: what to expect of the next bucket, how surprising its count is, and learning from it.
 
 mod forecast;
-use jobs::Expectation;
+mod scored;
 
+use crate::model::belief::Belief;
 use crate::model::calendar::Moment;
 use crate::model::level::Level;
 use crate::model::persist::persist;
 use crate::model::profile::Profile;
 use crate::model::score::score_of;
-use crate::model::tail::{Calibration, ln_upper, lower, normal_score, quantile};
+use crate::model::tail::{Calibration, normal_score};
 use crate::model::window::Window;
+
+pub use scored::{Observation, Scored};
 
 /// Buckets that a series is watched before it is scored.
 pub const LEARNING_BUCKETS: f64 = 96.0;
@@ -17,6 +20,11 @@ pub const LEARNING_BUCKETS: f64 = 96.0;
 const PROFILE_EVENTS: f64 = 20.0;
 /// Half-life of the dispersion's sums, days.
 const DISPERSION_LIFE: f64 = 10.0;
+/// Buckets' worth of claim that counts vary as chance has it, and the least share of that they are taken to vary by.
+const REGULAR: f64 = 40.0;
+const LEAST_PACKET: f64 = 0.05;
+/// Relative variance that the profile's own errors add.
+const PROFILE_VARIANCE: f64 = 0.002;
 /// Half-life of the recent ratio that a level shift adopts, days.
 const RECENT_LIFE: f64 = 0.25;
 /// Bounds of the level's half-life in days, and the events it is worth.
@@ -27,57 +35,14 @@ const SLOW_LIFE: f64 = 6.0;
 /// Failures per bucket expected of a series never seen before, and the events that this is worth.
 const NEWCOMER_RATE: f64 = 0.1;
 const NEWCOMER_EVENTS: f64 = 0.3;
-/// Weights of a new bucket in the windows: about three buckets, two hours and six hours of quarter hours.
-const STEPS: [f64; 3] = [0.35, 0.12, 0.04];
+/// Weights of a new bucket in the windows: about three buckets, and two, six and sixteen hours of
+/// quarter hours.
+const STEPS: [f64; 4] = [0.35, 0.12, 0.04, 0.015];
 /// What the looks cost: the single bucket has two thirds of the error, the windows, which see much the same, the rest.
 const LOOK_SINGLE: f64 = 1.5;
-const LOOK_MULTI: f64 = 6.0;
+const LOOK_MULTI: f64 = 3.0;
 /// A bucket beyond this on one side speaks for a level shift.
 const SHIFT_P: f64 = 0.02;
-
-/// What a bucket of a series holds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Observation {
-    /// Failed sessions.
-    pub failed: f64,
-    /// Established sessions, where counted.
-    pub established: Option<f64>,
-    /// Share of the usual observers that delivered, 0-1.
-    pub coverage: f64,
-}
-
-/// What the model makes of a bucket.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scored {
-    /// What was expected.
-    pub expected: Expectation,
-    /// Calibrated surprise `-ln p` of this bucket alone.
-    pub single: f64,
-    /// Calibrated surprise of the recent buckets together.
-    pub multi: f64,
-    /// Calibrated surprise of the last few buckets, for joint tests over series.
-    pub short: f64,
-    /// Surprise of both, paid for the looks.
-    pub surprise: f64,
-    /// 0-100.
-    pub score: f64,
-    /// The variance is so high that the score was lowered.
-    pub high_variance: bool,
-    /// Buckets since the anomaly began, 1 for a single one.
-    pub length: u32,
-    /// The series has been watched long enough to be scored.
-    pub ready: bool,
-    dispersion: f64,
-    raw: f64,
-}
-
-impl Scored {
-    /// Share of the bucket's surprise that goes away with these sessions, 0-1.
-    pub fn share_of_surprise(&self, failed: f64, without: f64) -> f64 {
-        let rest = -ln_upper((failed - without).max(0.0), self.expected.typical, self.dispersion);
-        if self.raw > 0.0 { ((self.raw - rest) / self.raw).clamp(0.0, 1.0) } else { 0.0 }
-    }
-}
 
 /// The model of one series.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +54,7 @@ pub struct Baseline {
     slow: Level,
     recent: Level,
     dispersion: (f64, f64),
+    regularity: (f64, f64),
     shift: (f64, f64),
     odds: Level,
     tail: Calibration,
@@ -100,16 +66,6 @@ pub struct Baseline {
     quiet_days: f64,
 }
 
-impl crate::model::persist::Persist for (f64, f64) {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.0.put(out);
-        self.1.put(out);
-    }
-    fn take(input: &mut &[u8]) -> Option<Self> {
-        Some((f64::take(input)?, f64::take(input)?))
-    }
-}
-
 persist!(Baseline {
     buckets,
     days,
@@ -118,6 +74,7 @@ persist!(Baseline {
     slow,
     recent,
     dispersion,
+    regularity,
     shift,
     odds,
     tail,
@@ -128,12 +85,6 @@ persist!(Baseline {
     alarmed,
     quiet_days,
 });
-
-/// The distribution that a bucket is held against.
-struct Belief {
-    mean: f64,
-    dispersion: f64,
-}
 
 impl Default for Baseline {
     fn default() -> Self {
@@ -153,6 +104,7 @@ impl Baseline {
             recent: Level::new(1.0, 0.0),
             // As if four buckets' worth had shown a dispersion of 0.1.
             dispersion: (0.4, 4.0),
+            regularity: (REGULAR, REGULAR),
             shift: (0.0, 0.0),
             odds: Level::new(1.0, 0.0),
             tail: Calibration::default(),
@@ -204,8 +156,8 @@ impl Baseline {
 
     /// What to expect of a bucket in which as many sessions establish and so much is covered.
     #[cfg(test)]
-    pub fn expect(&self, moment: &Moment, established: Option<f64>, coverage: f64) -> Expectation {
-        interval(&self.belief(moment, established, coverage))
+    pub fn expect(&self, moment: &Moment, established: Option<f64>, coverage: f64) -> jobs::Expectation {
+        self.belief(moment, established, coverage).interval()
     }
 
     fn shape(&self, moment: &Moment) -> f64 {
@@ -223,8 +175,10 @@ impl Baseline {
         if let Some(established) = established {
             mean = mean.max(self.by_traffic(mean, established));
         }
-        let dispersion = self.dispersion() + level.uncertainty() + if self.profile.is_some() { 0.01 } else { 0.0 };
-        Belief { mean: mean.max(1e-9), dispersion }
+        let dispersion =
+            self.dispersion() + level.uncertainty() + if self.profile.is_some() { PROFILE_VARIANCE } else { 0.0 };
+        let packet = self.packet();
+        Belief { mean: mean.max(1e-9), dispersion: dispersion * packet, packet }
     }
 
     /// What so much traffic usually brings: more sessions fail when more are attempted, at the usual odds.
@@ -233,8 +187,15 @@ impl Baseline {
         if self.odds.worth() < TRAFFIC { mean } else { (self.odds.value() * established).min(5.0 * mean) }
     }
 
+    /// Share of a Poisson's variance that counts show, 1 where they show as much or more.
+    fn packet(&self) -> f64 {
+        let regular = (self.regularity.0 / self.regularity.1).clamp(LEAST_PACKET, 1.0);
+        // Little evidence of regularity is none.
+        if regular > 0.8 { 1.0 } else { regular }
+    }
+
     fn dispersion(&self) -> f64 {
-        (self.dispersion.0 / self.dispersion.1).clamp(0.005, 30.0)
+        (self.dispersion.0 / self.dispersion.1).clamp(0.001, 30.0)
     }
 
     /// The bucket is missing: nothing is learnt but that time went by.
@@ -247,9 +208,9 @@ impl Baseline {
     /// Scores a bucket, then learns from it.
     pub fn observe(&mut self, moment: &Moment, seen: &Observation) -> Scored {
         let belief = self.belief(moment, seen.established, seen.coverage);
-        let expected = interval(&belief);
-        let raw = -ln_upper(seen.failed, belief.mean, belief.dispersion);
-        let below = lower(seen.failed, belief.mean, belief.dispersion);
+        let expected = belief.interval();
+        let raw = -belief.ln_upper(seen.failed);
+        let below = belief.lower(seen.failed);
         let single = self.tail.apply(raw);
         let ready = self.ready();
         let high = (-raw).exp();
@@ -257,9 +218,12 @@ impl Baseline {
         let middle = 0.5 * (high + (1.0 - below).max(0.0));
         // Where the past knows such counts better than the model does, they weigh less in the windows too.
         let z = normal_score(middle.max(1e-12).max(if raw > single { (-single).exp() } else { 0.0 }));
-        let (multi, trend, short) = self.windowed(z, single, ready);
-        let surprise = if ready { (single - LOOK_SINGLE.ln()).max(multi - LOOK_MULTI.ln()).max(0.0) } else { 0.0 };
-        let score = score_of(surprise, seen.failed - belief.mean);
+        let (multi, trend, short, gathered) = self.windowed(z, single, ready, seen.failed - belief.mean);
+        let paid = |surprise: f64, look: f64| if ready { (surprise - look.ln()).max(0.0) } else { 0.0 };
+        let (alone, several) = (paid(single, LOOK_SINGLE), paid(multi, LOOK_MULTI));
+        let surprise = alone.max(several);
+        let above = seen.failed - belief.mean;
+        let score = score_of(alone, above).max(score_of(several, gathered.max(above)));
         self.run = if score >= 3.0 { self.run + 1 } else { 0 };
         self.alarmed = if score >= 50.0 { 12 } else { self.alarmed.saturating_sub(1) };
         self.learn(moment, seen, &belief, raw, below, trend);
@@ -274,30 +238,36 @@ impl Baseline {
             high_variance,
             length: self.run.max(1),
             ready,
-            dispersion: belief.dispersion,
+            belief,
             raw,
         }
     }
 
     /// Surprise of the recent buckets together; nothing where this bucket does not belong to the rise.
-    /// Also how far the middle window lies above its usual, in standard deviations, and the shortest one's surprise.
-    fn windowed(&mut self, z: f64, single: f64, learn: bool) -> (f64, f64, f64) {
+    /// Also how far the middle window lies above its usual, in standard deviations, the shortest one's surprise, and the
+    /// sessions above the expectation that the most surprising one has gathered.
+    fn windowed(&mut self, z: f64, single: f64, learn: bool, above: f64) -> (f64, f64, f64, f64) {
         if self.windows.is_empty() {
             if self.events < 5.0 {
-                return (0.0, 0.0, 0.0);
+                return (0.0, 0.0, 0.0, 0.0);
             }
             self.windows = STEPS.map(Window::new).to_vec();
         }
         let over = self.alarmed > 0 && z < 1.0;
-        let mut surprises = [0.0; STEPS.len()];
-        for (window, surprise) in self.windows.iter_mut().zip(&mut surprises) {
+        let (mut most, mut gathered, mut short) = (0.0, 0.0, 0.0);
+        for (at, window) in self.windows.iter_mut().enumerate() {
             if over {
                 window.relax();
             }
-            *surprise = window.observe(z, learn);
+            let surprise = window.observe(z, above, learn);
+            if at == 0 {
+                short = surprise;
+            }
+            if surprise > most {
+                (most, gathered) = (surprise, window.gathered());
+            }
         }
-        let most = surprises.into_iter().fold(0.0, f64::max);
-        (if z < 0.5 && single < 3.0 { 0.0 } else { most }, self.windows[1].standard(), surprises[0])
+        (if z < 0.5 && single < 3.0 { 0.0 } else { most }, self.windows[1].standard(), short, gathered)
     }
 
     fn learn(&mut self, moment: &Moment, seen: &Observation, belief: &Belief, raw: f64, below: f64, trend: f64) {
@@ -337,6 +307,10 @@ impl Baseline {
         let variance = mean + self.dispersion() * mean * mean;
         let square = (seen.failed - mean).powi(2).min(9.0 * variance);
         let share = mean * mean / (variance * variance);
+        if mean > 0.5 {
+            self.regularity.0 = (self.regularity.0 - REGULAR).mul_add(keep, square / mean) + REGULAR;
+            self.regularity.1 = (self.regularity.1 - REGULAR).mul_add(keep, 1.0) + REGULAR;
+        }
         self.dispersion.0 = (self.dispersion.0 - 0.1).max(0.0).mul_add(keep, share * (square - mean)).max(0.0) + 0.1;
         self.dispersion.1 = (self.dispersion.1 - 1.0).max(0.0).mul_add(keep, share * mean * mean) + 1.0;
     }
@@ -377,14 +351,6 @@ impl Baseline {
                 level.rescale(factor);
             }
         }
-    }
-}
-
-fn interval(belief: &Belief) -> Expectation {
-    Expectation {
-        typical: belief.mean,
-        lower: quantile(0.025, belief.mean, belief.dispersion),
-        upper: quantile(0.975, belief.mean, belief.dispersion),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Moment {
     pub start: i64,
     /// Quarter hour of the local week, Monday 00:00 first.
     pub slot: usize,
+    /// Second of the local week, Monday 00:00 first.
+    pub second: u32,
     /// Length of a bucket in days.
     pub days: f64,
     /// Local day number, for telling days apart.
@@ -41,6 +43,7 @@ impl Calendar {
         let weekday = local.weekday().num_days_from_monday() as usize;
         Moment {
             start,
+            second: local.weekday().num_days_from_monday() * 86_400 + local.num_seconds_from_midnight().min(86_399),
             slot: weekday * DAY_SLOTS + quarter.min(DAY_SLOTS - 1),
             days: f64::from(self.span) / 86_400.0,
             day: i64::from(local.num_days_from_ce()),

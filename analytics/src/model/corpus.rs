@@ -61,7 +61,7 @@ fn detect(folder: &Path) -> BTreeMap<(i64, String), f64> {
         }
         if !groups.is_empty() {
             let together = crowd.observe(&groups.into_values().collect::<Vec<_>>());
-            scores.insert((start, "*,0".to_owned()), score_of(together, 100.0));
+            scores.insert((start, "*,0".to_owned()), score_of(together.surprise, 100.0));
         }
     }
     scores.retain(|_, score| *score >= 1.0);

@@ -27,16 +27,26 @@ pub struct Crowd {
 persist!(Crowd { single, short });
 
 impl Crowd {
-    /// Joint surprise `-ln p` of the series of one bucket. `groups` holds, by group such as the ports of one server,
+    /// Joint surprise of the series of one bucket. `groups` holds, by group such as the ports of one server,
     /// each series' surprise of the bucket alone and of the last few buckets; a series belongs to one group.
-    pub fn observe(&mut self, groups: &[Vec<(f64, f64)>]) -> f64 {
+    pub fn observe(&mut self, groups: &[Vec<(f64, f64)>]) -> Joined {
         let pick = |which: fn(&(f64, f64)) -> f64| -> Vec<Vec<f64>> {
             groups.iter().map(|group| group.iter().map(which).collect()).collect()
         };
         let single = self.single.observe(&pick(|pair| pair.0));
         let short = self.short.observe(&pick(|pair| pair.1));
-        (single.max(short) - std::f64::consts::LN_2).max(0.0)
+        let most = if single.surprise >= short.surprise { single } else { short };
+        Joined { surprise: (most.surprise - std::f64::consts::LN_2).max(0.0), ..most }
     }
+}
+
+/// How surprising many series are together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Joined {
+    /// Calibrated surprise `-ln p`.
+    pub surprise: f64,
+    /// Place of the group that is more unusual than everything together, if one is.
+    pub group: Option<usize>,
 }
 
 /// Past of one joint surprise.
@@ -49,16 +59,17 @@ struct Joint {
 persist!(Joint { tail, unusual });
 
 impl Joint {
-    fn observe(&mut self, groups: &[Vec<f64>]) -> f64 {
+    fn observe(&mut self, groups: &[Vec<f64>]) -> Joined {
         let groups: Vec<Vec<f64>> = groups.iter().map(|g| g.iter().map(|x| x.min(ONE_VOICE)).collect()).collect();
         let mut all: Vec<f64> = groups.iter().flatten().copied().collect();
         let together = joint(&mut all, LOOKS);
         let several = groups.iter().filter(|group| group.len() > 1).count().max(1) as f64;
-        let within = groups
+        let (at, within) = groups
             .iter()
-            .filter(|group| group.len() > 1)
-            .map(|group| joint(&mut group.clone(), GROUP_LOOKS) - several.ln())
-            .fold(0.0, f64::max);
+            .enumerate()
+            .filter(|(_, group)| group.len() > 1)
+            .map(|(at, group)| (at, joint(&mut group.clone(), GROUP_LOOKS) - several.ln()))
+            .fold((0, 0.0), |most, one| if one.1 > most.1 { one } else { most });
         // Two looks: everything, and group by group.
         let raw = (together.max(within) - std::f64::consts::LN_2).max(0.0);
         let surprise = self.tail.apply(raw);
@@ -66,7 +77,7 @@ impl Joint {
         if self.unusual == 0 || self.unusual > LONGEST_INCIDENT {
             self.tail.learn(raw);
         }
-        surprise
+        Joined { surprise, group: (within > together).then_some(at) }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::calendar::{DAY_SLOTS, WEEK_SLOTS};
 const DAILY_HARMONICS: usize = 6;
 const WEEKEND_HARMONICS: usize = 4;
 
-/// The features of every slot without spikes; simpler forms are the front of the fullest one.
+/// The features of every slot; simpler forms are the front of the fullest one.
 static SLOTS: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| (0..WEEK_SLOTS).map(fullest).collect());
 
 /// How much of the calendar a series' fit uses.
@@ -22,7 +22,7 @@ pub enum Complexity {
     Week,
 }
 
-/// Number of features without spikes.
+/// Number of features.
 pub fn width(complexity: Complexity) -> usize {
     match complexity {
         Complexity::Constant => 1,
@@ -31,12 +31,9 @@ pub fn width(complexity: Complexity) -> usize {
     }
 }
 
-/// The features of a slot of the week: intercept, quarter of the hour, daily harmonics, days, weekend harmonics, and
-/// one dummy for each recurring-spike slot of the day.
-pub fn row(slot: usize, complexity: Complexity, spikes: &[u16], out: &mut Vec<f64>) {
-    out.clear();
-    out.extend_from_slice(&SLOTS[slot][..width(complexity)]);
-    out.extend(spikes.iter().map(|spike| f64::from(u8::from(usize::from(*spike) == slot % DAY_SLOTS))));
+/// The features of a slot of the week: intercept, quarter of the hour, daily harmonics, days, weekend harmonics.
+pub fn row(slot: usize, complexity: Complexity) -> &'static [f64] {
+    &SLOTS[slot][..width(complexity)]
 }
 
 fn fullest(slot: usize) -> Vec<f64> {
@@ -59,14 +56,15 @@ fn harmonics(of_day: usize, count: usize, factor: f64, out: &mut Vec<f64>) {
     }
 }
 
-/// The dot product of the features of a slot of the week with `weights`.
+/// The dot product of the features of a slot of the week with `weights`. Weights beyond the features are those of the
+/// `spikes`, slots of the day.
 pub fn eta(slot: usize, complexity: Complexity, spikes: &[u16], weights: &[f64]) -> f64 {
     let (smooth, rest) = weights.split_at(width(complexity).min(weights.len()));
     let spike = spikes.iter().zip(rest).filter(|(spike, _)| usize::from(**spike) == slot % DAY_SLOTS);
     SLOTS[slot].iter().zip(smooth).map(|(x, w)| x * w).sum::<f64>() + spike.map(|(_, w)| w).sum::<f64>()
 }
 
-/// [`eta`] of every slot of the week.
-pub fn week(complexity: Complexity, spikes: &[u16], weights: &[f64]) -> Vec<f64> {
-    (0..WEEK_SLOTS).map(|slot| eta(slot, complexity, spikes, weights)).collect()
+/// [`eta`] of every slot of the week without spikes.
+pub fn week(complexity: Complexity, weights: &[f64]) -> Vec<f64> {
+    (0..WEEK_SLOTS).map(|slot| eta(slot, complexity, &[], weights)).collect()
 }

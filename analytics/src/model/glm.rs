@@ -25,7 +25,7 @@ pub struct Row {
 }
 
 /// Coefficients for `features` (one row per entry of `rows`), `None` where the solver finds no solution.
-pub fn fit(features: &[Vec<f64>], rows: &[Row], dispersion: f64, start: &[f64]) -> Option<Vec<f64>> {
+pub fn fit(features: &[&[f64]], rows: &[Row], dispersion: f64, start: &[f64]) -> Option<Vec<f64>> {
     let width = start.len();
     let mut weights = start.to_vec();
     for _ in 0..ITERATIONS {
@@ -37,7 +37,7 @@ pub fn fit(features: &[Vec<f64>], rows: &[Row], dispersion: f64, start: &[f64]) 
             let working = eta + ((row.mean - mu) / mu).clamp(-4.0, 8.0);
             normal.add(row.weight * mu / (1.0 + dispersion * mu), features, working);
         }
-        let (x, y) = normal.root()?;
+        let (x, y) = normal.root(|feature| if feature == 0 { INTERCEPT_RIDGE } else { RIDGE })?;
         let model = LinearRegression::new().with_intercept(false).fit(&Dataset::new(x, y)).ok()?;
         let next: Vec<f64> = model.params().to_vec();
         if next.iter().any(|w| !w.is_finite()) {
@@ -53,18 +53,26 @@ pub fn fit(features: &[Vec<f64>], rows: &[Row], dispersion: f64, start: &[f64]) 
 }
 
 /// Weighted normal equations: `X'WX` (upper triangle, by rows) and `X'Wy`.
-struct Normal {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Normal {
     width: usize,
     square: Vec<f64>,
     product: Vec<f64>,
 }
 
 impl Normal {
-    fn new(width: usize) -> Self {
+    /// No observation of this many features yet.
+    pub fn new(width: usize) -> Self {
         Self { width, square: vec![0.0; width * width], product: vec![0.0; width] }
     }
 
-    fn add(&mut self, weight: f64, features: &[f64], y: f64) {
+    /// Forgets all but this share of the past.
+    pub fn keep(&mut self, share: f64) {
+        self.square.iter_mut().chain(&mut self.product).for_each(|sum| *sum *= share);
+    }
+
+    /// Adds an observation.
+    pub fn add(&mut self, weight: f64, features: &[f64], y: f64) {
         for (i, feature) in features.iter().enumerate().filter(|(_, feature)| **feature != 0.0) {
             let scaled = weight * feature;
             self.product[i] += scaled * y;
@@ -74,14 +82,13 @@ impl Normal {
     }
 
     /// The Cholesky root `R` with `R'R = X'WX + ridge`, and `R'^-1 X'Wy`: least squares on these is the ridge solution.
-    fn root(&self) -> Option<(Array2<f64>, Array1<f64>)> {
+    pub fn root(&self, ridge: impl Fn(usize) -> f64) -> Option<(Array2<f64>, Array1<f64>)> {
         let width = self.width;
         let mut r = Array2::<f64>::zeros((width, width));
         let mut z = Array1::<f64>::zeros(width);
         for i in 0..width {
-            let ridge = if i == 0 { INTERCEPT_RIDGE } else { RIDGE };
             let below: f64 = (0..i).map(|k| r[[k, i]] * r[[k, i]]).sum();
-            let pivot = (self.square[i * width + i] + ridge - below).sqrt();
+            let pivot = (self.square[i * width + i] + ridge(i) - below).sqrt();
             if !(pivot.is_finite() && pivot > 0.0) {
                 return None;
             }
@@ -98,8 +105,8 @@ impl Normal {
 }
 
 /// Deviance of the rows under these coefficients (twice the loss of log-likelihood), smaller is better.
-pub fn deviance(features: &[Vec<f64>], rows: &[Row], dispersion: f64, weights: &[f64]) -> f64 {
-    let term = |(row, features): (&Row, &Vec<f64>)| {
+pub fn deviance(features: &[&[f64]], rows: &[Row], dispersion: f64, weights: &[f64]) -> f64 {
+    let term = |(row, features): (&Row, &&[f64])| {
         let mu = dot(features, weights).clamp(ETA.0, ETA.1).exp();
         let part = if row.mean > 0.0 { row.mean * (row.mean / mu).ln() } else { 0.0 };
         let rest = (row.mean + 1.0 / dispersion) * ((1.0 + dispersion * row.mean) / (1.0 + dispersion * mu)).ln();
@@ -134,7 +141,7 @@ mod tests {
             x[[count + c, c]] = if c == 0 { INTERCEPT_RIDGE.sqrt() } else { RIDGE.sqrt() };
         }
         let solve = |x, y| LinearRegression::new().with_intercept(false).fit(&Dataset::new(x, y)).unwrap();
-        let (long, (r, z)) = (solve(x, y), normal.root().unwrap());
+        let (long, (r, z)) = (solve(x, y), normal.root(|c| if c == 0 { INTERCEPT_RIDGE } else { RIDGE }).unwrap());
         let short = solve(r, z);
         for (a, b) in long.params().iter().zip(short.params()) {
             assert!((a - b).abs() < 1e-9, "{a} {b}");

@@ -3,9 +3,11 @@
 //! Pure and deterministic: fed one bucket at a time, never looking ahead. Must not know stores, SQL or other series.
 
 pub(crate) mod baseline;
+mod belief;
 mod calendar;
 mod crowd;
 mod features;
+pub(crate) mod gauge;
 mod glm;
 mod level;
 pub(crate) mod persist;
@@ -21,5 +23,5 @@ mod tests;
 
 pub use baseline::{Baseline, Observation, Scored};
 pub use calendar::{Calendar, Moment};
-pub use crowd::Crowd;
+pub use crowd::{Crowd, Joined};
 pub use score::score_of;

@@ -84,6 +84,16 @@ impl<T: Persist, const N: usize> Persist for [T; N] {
     }
 }
 
+impl Persist for (f64, f64) {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+        self.1.put(out);
+    }
+    fn take(input: &mut &[u8]) -> Option<Self> {
+        Some((f64::take(input)?, f64::take(input)?))
+    }
+}
+
 impl Persist for String {
     fn put(&self, out: &mut Vec<u8>) {
         self.as_bytes().to_vec().put(out);

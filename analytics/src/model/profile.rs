@@ -115,22 +115,16 @@ impl Profile {
         let weight: f64 = rows.iter().map(|row| row.weight).sum();
         let mean = (total / weight.max(1e-9)).max(1e-4);
         let mut best = (Complexity::Constant, vec![mean.ln()]);
-        let design = |complexity, spikes: &[u16]| -> Vec<Vec<f64>> {
-            let one = |slot: &usize| {
-                let mut features = Vec::new();
-                row(*slot, complexity, spikes, &mut features);
-                features
-            };
-            slots.iter().map(one).collect()
-        };
-        let mut loss = deviance(&design(Complexity::Constant, &[]), &rows, dispersion, &best.1);
+        let design =
+            |complexity, slots: &[usize]| -> Vec<&[f64]> { slots.iter().map(|slot| row(*slot, complexity)).collect() };
+        let mut loss = deviance(&design(Complexity::Constant, &slots), &rows, dispersion, &best.1);
         for complexity in [Complexity::Day, Complexity::Week] {
             if complexity > allowed {
                 break;
             }
             let mut start = self.start(complexity, mean, level);
             start.truncate(width(complexity));
-            let features = design(complexity, &[]);
+            let features = design(complexity, &slots);
             let Some(found) = fit(&features, &rows, dispersion, &start) else { continue };
             let without = deviance(&features, &rows, dispersion, &found);
             // A block is kept only when it pays for its coefficients.
@@ -139,15 +133,21 @@ impl Profile {
                 best = (complexity, found);
             }
         }
-        self.spikes = self.recurring(&week(best.0, &[], &best.1), level, dispersion);
-        if !self.spikes.is_empty() {
-            let mut start = best.1.clone();
-            start.resize(best.1.len() + self.spikes.len(), 0.0);
-            match fit(&design(best.0, &self.spikes), &rows, dispersion, &start) {
-                Some(found) => best.1 = found,
-                None => self.spikes.clear(),
+        let spikes = self.recurring(&week(best.0, &best.1), level, dispersion);
+        if !spikes.is_empty() {
+            // The smooth part is that of the other slots; robust weights have made the spikes' own sums too small.
+            let others: Vec<bool> = slots.iter().map(|slot| !spikes.contains(&((slot % DAY_SLOTS) as u16))).collect();
+            let (rows, slots) = (picked(&rows, &others), picked(&slots, &others));
+            if let Some(found) = fit(&design(best.0, &slots), &rows, dispersion, &best.1) {
+                best.1 = found;
             }
         }
+        let smooth = week(best.0, &best.1);
+        let boost = |spike: &u16| {
+            self.recent(usize::from(*spike), &smooth, level).map_or(0.0, |recent| (recent.mean / recent.fitted).ln())
+        };
+        best.1.extend(spikes.iter().map(boost));
+        self.spikes = spikes;
         self.complexity = best.0 as u8;
         self.coefficients = best.1;
         self.coefficients.shrink_to_fit();
@@ -172,15 +172,14 @@ impl Profile {
 
     /// Slots of the day whose median over the last days lies well above the smooth fit; their neighbours need less.
     fn recurring(&self, smooth: &[f64], level: f64, dispersion: f64) -> Vec<u16> {
-        let medians: Vec<Option<(f64, f64)>> =
-            (0..DAY_SLOTS).map(|of_day| self.median(of_day, smooth, level)).collect();
-        let excess = |of_day: usize| {
-            medians[of_day]
-                .map_or(f64::NEG_INFINITY, |(median, fit)| (median - fit) / (fit + dispersion * fit * fit + 1.0).sqrt())
+        let recent: Vec<Option<Recent>> = (0..DAY_SLOTS).map(|slot| self.recent(slot, smooth, level)).collect();
+        let excess = |slot: usize| {
+            recent[slot].map_or(f64::NEG_INFINITY, |Recent { median, fitted, .. }| {
+                (median - fitted) / (fitted + dispersion * fitted * fitted + 1.0).sqrt()
+            })
         };
-        let stands_out = |of_day: usize, factor: f64, sigmas: f64| {
-            medians[of_day].is_some_and(|(median, fit)| median >= 2.0 && median > factor * fit)
-                && excess(of_day) > sigmas
+        let stands_out = |slot: usize, factor: f64, sigmas: f64| {
+            recent[slot].is_some_and(|r| r.median >= 2.0 && r.median > factor * r.fitted) && excess(slot) > sigmas
         };
         let peaks: Vec<bool> = (0..DAY_SLOTS).map(|slot| stands_out(slot, 1.6, 1.5)).collect();
         let near = |slot: usize| peaks[(slot + 1) % DAY_SLOTS] || peaks[(slot + DAY_SLOTS - 1) % DAY_SLOTS];
@@ -188,30 +187,43 @@ impl Profile {
             (0..DAY_SLOTS).filter(|&slot| peaks[slot] || (near(slot) && stands_out(slot, 1.2, 0.5))).collect();
         found.sort_by(|a, b| excess(*b).total_cmp(&excess(*a)));
         found.truncate(MOST_SPIKES);
-        found.sort_unstable();
         found.into_iter().map(|slot| slot as u16).collect()
     }
 
-    /// Median count of a slot of the day over the days kept, and the mean of the fit over the same days.
-    fn median(&self, of_day: usize, smooth: &[f64], level: f64) -> Option<(f64, f64)> {
+    /// What a slot of the day held over the days kept, and the mean of the fit over the same days.
+    fn recent(&self, slot: usize, smooth: &[f64], level: f64) -> Option<Recent> {
         let mut counts = Vec::with_capacity(RING_DAYS);
         let mut fitted = 0.0;
         for (place, day) in self.ring_days.iter().enumerate() {
-            let count = whole(self.ring[place * DAY_SLOTS + of_day]);
+            let count = whole(self.ring[place * DAY_SLOTS + slot]);
             if *day != i64::MIN && !count.is_nan() {
                 counts.push(level * f64::from(count));
                 // Days are counted from the common era, whose first day was a Monday.
                 let weekday = (day - 1).rem_euclid(7) as usize;
-                fitted += smooth[weekday * DAY_SLOTS + of_day].clamp(-12.0, 15.0).exp();
+                fitted += smooth[weekday * DAY_SLOTS + slot].clamp(-12.0, 15.0).exp();
             }
         }
         if counts.len() < 4 {
             return None;
         }
-        let (middle, fitted) = (counts.len() / 2, fitted / counts.len() as f64);
-        let (_, median, _) = counts.select_nth_unstable_by(middle, f64::total_cmp);
-        Some((*median, fitted))
+        let (n, middle) = (counts.len() as f64, counts.len() / 2);
+        let (_, &mut median, _) = counts.select_nth_unstable_by(middle, f64::total_cmp);
+        let mean = counts.iter().map(|count| count.clamp(median / 3.0, median * 3.0)).sum::<f64>() / n;
+        Some(Recent { median, mean, fitted: fitted / n })
     }
+}
+
+/// A slot of the day over the last days.
+#[derive(Debug, Clone, Copy)]
+struct Recent {
+    median: f64,
+    /// Mean of counts no further than a factor of three from the median.
+    mean: f64,
+    fitted: f64,
+}
+
+fn picked<T: Copy>(all: &[T], wanted: &[bool]) -> Vec<T> {
+    all.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(one, _)| *one).collect()
 }
 
 /// The upper half of a number, rounded; what is no number stays none.

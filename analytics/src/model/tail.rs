@@ -90,6 +90,19 @@ pub fn ln_normal_upper(z: f64) -> f64 {
     -0.5 * z * z - (z * (2.0 * std::f64::consts::PI).sqrt()).ln()
 }
 
+/// ln P(T >= t) of a Student distribution.
+pub fn ln_student_upper(t: f64, freedom: f64) -> f64 {
+    let p = 0.5 * beta_reg(freedom / 2.0, 0.5, freedom / (freedom + t * t));
+    if t < 0.0 {
+        return (1.0 - p).ln();
+    }
+    if p > DIGITS_END {
+        return p.ln();
+    }
+    // The density's power law, integrated.
+    -freedom * t.ln()
+}
+
 /// z with P(Z >= z) = p, for z-scores of counts.
 pub fn normal_score(p: f64) -> f64 {
     std::f64::consts::SQRT_2 * statrs::function::erf::erfc_inv(2.0 * p.clamp(1e-15, 1.0 - 1e-15))

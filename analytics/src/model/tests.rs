@@ -104,10 +104,10 @@ fn many_small_rises_together_are_one_large_one() {
     let usual = |bucket: u64| {
         (0..40).map(|series| vec![(uniform(bucket, series), uniform(bucket + 7, series))]).collect::<Vec<_>>()
     };
-    let most = (0..2_000).map(|bucket| crowd.observe(&usual(bucket))).fold(0.0, f64::max);
+    let most = (0..2_000).map(|bucket| crowd.observe(&usual(bucket)).surprise).fold(0.0, f64::max);
     assert!(most < 12.0, "{most}");
     let scan: Vec<_> = (0..40).map(|series| if series < 15 { vec![(4.5, 4.5)] } else { vec![(0.5, 0.5)] }).collect();
-    assert!(crowd.observe(&scan) > 15.0);
+    assert!(crowd.observe(&scan).surprise > 15.0);
 }
 
 #[test]

@@ -19,18 +19,26 @@ pub struct Window {
     filled: f64,
     spread: f64,
     tail: Calibration,
+    gathered: f64,
 }
 
-persist!(Window { step, mean, filled, spread, tail });
+persist!(Window { step, mean, filled, spread, tail, gathered });
 
 impl Window {
     /// A window in which a new bucket has the weight `step`.
     pub fn new(step: f64) -> Self {
-        Self { step, mean: 0.0, filled: 0.0, spread: 1.0, tail: Calibration::default() }
+        Self { step, mean: 0.0, filled: 0.0, spread: 1.0, tail: Calibration::default(), gathered: 0.0 }
     }
 
-    /// Takes one z-score in and returns the surprise of the window; learns from it where `learn`.
-    pub fn observe(&mut self, z: f64, learn: bool) -> f64 {
+    /// How much above the expectation the window has gathered.
+    pub fn gathered(&self) -> f64 {
+        self.gathered
+    }
+
+    /// Takes a bucket in, its z-score and how much it is above the expectation, and returns the surprise of the window;
+    /// learns from it where `learn`.
+    pub fn observe(&mut self, z: f64, above: f64, learn: bool) -> f64 {
+        self.gathered = self.gathered.mul_add(1.0 - self.step, above);
         let z = z.clamp(-CLIP, CLIP);
         // A dip before a rise must not hide it.
         self.mean = (self.mean + self.step * (z - self.mean)).max(-LOWEST * self.nominal());
@@ -39,7 +47,7 @@ impl Window {
         let surprise = self.tail.apply(raw);
         if learn && self.filled > 0.6 {
             if self.mean > 0.0 {
-                let square = (self.mean / self.nominal()).powi(2).min(9.0 * self.spread);
+                let square = (self.mean / self.nominal()).powi(2).min(4.0 * self.spread);
                 self.spread += SPREAD_STEP * (square - self.spread);
             }
             self.tail.learn(raw);
@@ -61,11 +69,13 @@ impl Window {
     pub fn relax(&mut self) {
         if self.mean > 0.0 {
             self.mean *= 0.55;
+            self.gathered *= 0.55;
         }
     }
 
     /// Starts over, keeping what was learnt of the spread.
     pub fn reset(&mut self) {
         self.mean = 0.0;
+        self.gathered = 0.0;
     }
 }

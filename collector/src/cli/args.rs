@@ -1,5 +1,6 @@
 //! The command line: what can be said, and nothing of what it does.
 
+mod detect;
 mod jobs;
 
 use std::net::{IpAddr, SocketAddr};
@@ -12,6 +13,7 @@ pub use self::jobs::{Jobs, OneJob};
 
 pub use super::delivery_args::{Alerts, Silences, Sinks, Target};
 use crate::config::section::Span;
+pub use detect::{Detect, DetectFile};
 
 /// Finds TCP connections that fail, and says how unusual they are.
 #[derive(Debug, Parser)]
@@ -53,21 +55,10 @@ pub enum Command {
         #[command(flatten)]
         place: Place,
     },
-    /// Score the sessions of a store and print what is unusual
-    Detect {
-        /// Store and configuration
-        #[command(flatten)]
-        place: Place,
-        /// First moment, RFC 3339 or a date [default: the oldest session]
-        #[arg(long, value_name = "TIME")]
-        from: Option<String>,
-        /// Moment at which detection stands [default: after the newest session]
-        #[arg(long, value_name = "TIME")]
-        to: Option<String>,
-        /// Form of the output
-        #[arg(long, value_enum, default_value_t = TableFormat::Table)]
-        format: TableFormat,
-    },
+    /// Score the sessions of a store and print what is unusual, or score a file
+    ///
+    /// With --input the same model scores any series of a file.
+    Detect(Box<Detect>),
     /// Print how many failed sessions a series is expected to have
     ///
     /// The series is that of the server, the port, both, or the client that is given; all sessions of the perspective

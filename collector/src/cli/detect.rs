@@ -1,4 +1,7 @@
-//! `halfopen detect`: score a store and print what is unusual.
+//! `halfopen detect`: score a store and print what is unusual, or score a file.
+
+mod file;
+mod table;
 
 use std::sync::Arc;
 
@@ -7,7 +10,7 @@ use analytics::{AnomalyFilter, DetectSummary, Detector, Order, Progress, ResultS
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use indicatif::ProgressBar;
 
-use super::args::{Place, TableFormat};
+use super::args::{Detect, TableFormat};
 use super::exit::{Exit, Failed, OrExit};
 use super::query::{Printer, report_skipped, table};
 use super::{config, output, progress, runtime, time};
@@ -15,9 +18,18 @@ use crate::clock;
 use crate::service::lock::StoreLock;
 use crate::service::settings;
 
+/// Scores what the arguments name.
+pub fn run(args: &Detect) -> Result<Exit, Failed> {
+    match &args.file.input {
+        Some(input) => file::run(input, &args.file, args.format.unwrap_or(TableFormat::Csv)),
+        None => store(args, args.format.unwrap_or(TableFormat::Table)),
+    }
+}
+
 /// Detection as it stood at `to` (default: now), then the anomalies from `from` on.
-pub fn run(place: &Place, from: Option<&str>, to: Option<&str>, format: TableFormat) -> Result<Exit, Failed> {
-    let (config, dir) = config::of_place(place)?;
+fn store(args: &Detect, format: TableFormat) -> Result<Exit, Failed> {
+    let (config, dir) = config::of_place(&args.place)?;
+    let (from, to) = (args.from.as_deref(), args.to.as_deref());
     let from = from.map(time::parse).transpose().or_exit(Exit::Usage)?;
     let to = to.map(time::parse).transpose().or_exit(Exit::Usage)?;
     let store = SessionStore::open_existing(&dir).or_exit(Exit::NoInput)?;

@@ -54,7 +54,7 @@ fn run(command: &Command) -> Result<Exit, Failed> {
         Command::Decode { files, config } => decode::run(files, config.as_deref()),
         Command::Sessions(args) => sessions::run(args),
         Command::Load { files, place } => load::run(files, place),
-        Command::Detect { place, from, to, format } => detect::run(place, from.as_deref(), to.as_deref(), *format),
+        Command::Detect(args) => detect::run(args),
         Command::Forecast(args) => forecast::run(args),
         Command::Query { sql, filter, place, format } => query::run(sql.as_deref(), filter.clone(), place, *format),
         Command::Jobs(command) => jobs::run(command),

@@ -2,7 +2,8 @@
 
 use jobs::Expectation;
 
-use super::{Baseline, Belief, LEVEL_EVENTS, LEVEL_LIFE, interval};
+use super::{Baseline, LEVEL_EVENTS, LEVEL_LIFE, PROFILE_VARIANCE};
+use crate::model::belief::Belief;
 use crate::model::calendar::Moment;
 
 impl Baseline {
@@ -19,7 +20,8 @@ impl Baseline {
         later.learn(0.5_f64.powf(ahead.max(0.0) / life), 0.0, 0.0, 0.0);
         // A level is not known to have moved by more than a few times, however far ahead.
         let moved = later.uncertainty().min(level.uncertainty().max(1.0));
-        let profile = if self.profile.is_some() { 0.01 } else { 0.0 };
-        interval(&Belief { mean, dispersion: self.dispersion() + moved + profile })
+        let profile = if self.profile.is_some() { PROFILE_VARIANCE } else { 0.0 };
+        let packet = self.packet();
+        Belief { mean, dispersion: (self.dispersion() + moved + profile) * packet, packet }.interval()
     }
 }

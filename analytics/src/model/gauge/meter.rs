@@ -1,0 +1,233 @@
+//! A real-valued series on one scale (as it is, or its logarithm): expectation, surprise on either side, learning.
+//!
+//! Two views: how far a value lies from what is usual at its time (deviation), and from what the last values made of it
+//! (innovation). Each is held against a t tail of its own prequential spread, calibrated on the series' own past.
+
+use std::collections::VecDeque;
+
+use jobs::Expectation;
+
+use crate::model::calendar::Moment;
+use crate::model::gauge::forecast::{Forecast, Phases};
+use crate::model::gauge::memory::Memory;
+use crate::model::gauge::period;
+use crate::model::gauge::view::{Judged, Stuck, View};
+use crate::model::gauge::{LEARNING_BUCKETS, Side};
+use crate::model::window::Window;
+
+/// Weights of a new bucket in the windows.
+const STEPS: [f64; 2] = [0.15, 0.04];
+/// What the looks cost: shares of the error are 1/3 for each view, 1/6 for the windows, 1/12 for a value that is stuck.
+const LOOK_VIEW: f64 = 3.0;
+const LOOK_WINDOW: f64 = 6.0;
+const LOOK_STUCK: f64 = 12.0;
+/// Deviations beyond which a bucket speaks for another level, and the share of buckets that must.
+const SHIFTED: f64 = 2.3;
+const SHIFT_SHARE: f64 = 0.6;
+/// Errors of which the median is the size of a shift.
+const RECENT: usize = 16;
+/// Values differ when they differ by more than this part of them, errors count from this part of the series' own spread.
+const RESOLUTION: f64 = 1e-9;
+const LEAST_SPREAD: f64 = 0.01;
+/// Independent deviations from which several in a row say more than one.
+const INDEPENDENT: f64 = 20.0;
+
+/// What the model makes of a bucket, on its scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Metered {
+    /// What was expected by the view that decided.
+    pub expected: Expectation,
+    /// Calibrated surprise `-ln p`, paid for the looks; 0 while learning.
+    pub surprise: f64,
+    /// Log-likelihood of the value, but for a constant: how well the model forecasts.
+    pub merit: f64,
+}
+
+/// The model of one real-valued series on one scale.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Meter {
+    side: Side,
+    span: f64,
+    seen: usize,
+    forecast: Option<Forecast>,
+    memory: Memory,
+    deviation: View,
+    innovation: View,
+    up: Vec<Window>,
+    down: Vec<Window>,
+    alarmed: (u32, u32),
+    shift: (f64, f64),
+    recent: VecDeque<f64>,
+    past: VecDeque<(i64, f64)>,
+    own: Option<usize>,
+    next_look: usize,
+    stuck: Stuck,
+}
+
+impl Meter {
+    /// A series of which nothing is known, in buckets of `span` seconds.
+    pub fn new(span: u32, side: Side) -> Self {
+        let windows = || STEPS.map(Window::new).to_vec();
+        Self {
+            side,
+            span: f64::from(span),
+            seen: 0,
+            forecast: None,
+            memory: Memory::default(),
+            deviation: View::default(),
+            innovation: View::default(),
+            up: windows(),
+            down: windows(),
+            alarmed: (0, 0),
+            shift: (0.0, 0.0),
+            recent: VecDeque::with_capacity(RECENT),
+            past: VecDeque::new(),
+            own: None,
+            next_look: 100,
+            stuck: Stuck::default(),
+        }
+    }
+
+    /// The bucket is missing: what the last values said no longer holds.
+    pub fn skip(&mut self) {
+        self.memory.forget();
+    }
+
+    fn phases(&self, moment: &Moment) -> Phases {
+        let bucket = moment.start.div_euclid(self.span as i64);
+        let own = self.own.map_or(0.0, |buckets| phase(bucket, buckets));
+        let week = f64::from(moment.second) / (7.0 * 86_400.0);
+        Phases { day: (week * 7.0).fract(), week, own }
+    }
+
+    /// Scores a bucket, then learns from it. `value` must be finite.
+    pub fn observe(&mut self, moment: &Moment, value: f64) -> Metered {
+        let phases = self.phases(moment);
+        let forecast = self.forecast.get_or_insert_with(|| Forecast::new(self.span, value));
+        let usual = forecast.at(&phases);
+        let exact = RESOLUTION * value.abs().max(usual.abs()) + f64::MIN_POSITIVE;
+        let floor = exact + LEAST_SPREAD * forecast.spread();
+        let hour = (phases.day * 24.0) as usize % 24;
+        let error = value - usual;
+        let next = self.next_error(error);
+        let ready = self.seen >= LEARNING_BUCKETS;
+        let deviation = self.deviation.judge(error, hour, floor);
+        let innovation = self.innovation.judge(error - next, hour, floor);
+        let window = self.windowed(&deviation, ready);
+        let stuck = self.stuck.observe(value, exact);
+        let metered = self.weigh(usual, next, [&deviation, &innovation], window, stuck, ready);
+
+        self.deviation.learn(error, &deviation, hour, floor, ready);
+        self.innovation.learn(error - next, &innovation, hour, floor, ready);
+        self.memory.learn(error, next, innovation.scale, deviation.scale);
+        if let Some(forecast) = &mut self.forecast {
+            forecast.learn(&phases, value, floor);
+        }
+        self.seen += 1;
+        self.learn_shift(&phases, value, error, deviation.z);
+        self.learn_period(moment, value);
+        metered
+    }
+
+    /// The next error as recent ones have it: after a surprise, that it stays or that it passes, whichever fits.
+    fn next_error(&self, error: f64) -> f64 {
+        let (stays, passes) = self.memory.next();
+        if (error - stays).abs() <= (error - passes).abs() { stays } else { passes }
+    }
+
+    fn sided(&self, up: f64, down: f64) -> f64 {
+        match self.side {
+            Side::Both => (up.max(down) - std::f64::consts::LN_2).max(0.0),
+            Side::High => up,
+            Side::Low => down,
+        }
+    }
+
+    fn weigh(&self, usual: f64, next: f64, views: [&Judged; 2], window: f64, stuck: f64, ready: bool) -> Metered {
+        let of = |view: &Judged| self.sided(view.up, view.down) - LOOK_VIEW.ln();
+        let (deviation, innovation) = (of(views[0]), of(views[1]));
+        let stuck = if self.side == Side::Both { stuck - LOOK_STUCK.ln() } else { 0.0 };
+        let slow = deviation.max(window - LOOK_WINDOW.ln());
+        let (typical, scale) =
+            if slow >= innovation { (usual, views[0].scale) } else { (usual + next, views[1].scale) };
+        let surprise = if ready { slow.max(innovation).max(stuck).max(0.0) } else { 0.0 };
+        let expected = Expectation { typical, lower: typical - 1.96 * scale, upper: typical + 1.96 * scale };
+        let z = views[1].z.abs();
+        Metered { expected, surprise, merit: -views[1].scale.ln() - (0.5 * z * z).min(2.0 * z).min(12.0) }
+    }
+
+    /// Surprise of the recent buckets together, where this bucket belongs to them.
+    fn windowed(&mut self, judged: &Judged, learn: bool) -> f64 {
+        let known = judged.independent >= INDEPENDENT;
+        let one = |windows: &mut [Window], alarmed: u32, z: f64, single: f64| {
+            let mut most = 0.0_f64;
+            for window in windows.iter_mut() {
+                if alarmed > 0 && z < 1.0 {
+                    window.relax();
+                }
+                most = most.max(window.observe(z, 0.0, learn));
+            }
+            if known && (z >= 0.5 || single >= 3.0) { most } else { 0.0 }
+        };
+        let up = one(&mut self.up, self.alarmed.0, judged.z, judged.up);
+        let down = one(&mut self.down, self.alarmed.1, -judged.z, judged.down);
+        let alarm = |surprise: f64, left: u32| if surprise > 11.5 { 12 } else { left.saturating_sub(1) };
+        self.alarmed = (alarm(up.max(judged.up), self.alarmed.0), alarm(down.max(judged.down), self.alarmed.1));
+        self.sided(up, down)
+    }
+
+    /// Most buckets of the last while are beyond the usual on one side: the level is another one now.
+    fn learn_shift(&mut self, phases: &Phases, value: f64, error: f64, z: f64) {
+        let length = (43_200.0 / self.span).clamp(24.0, 96.0);
+        self.shift.0 += (f64::from(u8::from(z > SHIFTED)) - self.shift.0) / length;
+        self.shift.1 += (f64::from(u8::from(z < -SHIFTED)) - self.shift.1) / length;
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(error);
+        if self.shift.0.max(self.shift.1) > SHIFT_SHARE {
+            let mut errors: Vec<f64> = self.recent.iter().copied().collect();
+            errors.sort_by(f64::total_cmp);
+            let jump = errors[errors.len() / 2];
+            if let Some(forecast) = &mut self.forecast {
+                forecast.shift(phases, value, jump);
+            }
+            self.memory.shift(jump);
+            self.up.iter_mut().chain(&mut self.down).for_each(Window::reset);
+            self.recent.clear();
+            self.shift = (0.0, 0.0);
+        }
+    }
+
+    /// Looks for a period of the series' own now and then, ever more seldom.
+    fn learn_period(&mut self, moment: &Moment, value: f64) {
+        let bucket = moment.start.div_euclid(self.span as i64);
+        if self.past.back().is_some_and(|(last, _)| bucket != last + 1) {
+            // A period is sought in unbroken stretches only.
+            self.past.clear();
+        }
+        if self.past.len() == period::MOST {
+            self.past.pop_front();
+        }
+        self.past.push_back((bucket, value));
+        if self.past.len() < 100 || self.seen < self.next_look {
+            return;
+        }
+        self.next_look = self.seen + self.seen.clamp(100, 2_000);
+        let values: Vec<f64> = self.past.iter().map(|(_, value)| *value).collect();
+        let Some(found) = period::period(&values) else { return };
+        let known = |seconds: f64| (found as f64 * self.span / seconds - 1.0).abs() < 0.02;
+        if known(86_400.0) || known(7.0 * 86_400.0) || self.own == Some(found) {
+            return;
+        }
+        self.own = Some(found);
+        let past: Vec<(f64, f64)> = self.past.iter().map(|(bucket, value)| (phase(*bucket, found), *value)).collect();
+        if let Some(forecast) = &mut self.forecast {
+            forecast.adopt_period(found, &past);
+        }
+    }
+}
+
+fn phase(bucket: i64, period: usize) -> f64 {
+    bucket.rem_euclid(period as i64) as f64 / period as f64
+}

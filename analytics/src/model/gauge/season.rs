@@ -1,0 +1,90 @@
+//! Recurring shapes of a real-valued series: what is usual at a phase of a day, a week or a period of its own.
+
+/// A shape over one period, learnt slot by slot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Season {
+    slots: Vec<Slot>,
+    /// Between slots the shape is interpolated, because a slot spans several buckets.
+    smooth: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Slot {
+    value: f64,
+    seen: f64,
+}
+
+/// A slot goes on learning at least at this rate, so that shapes may change: about ten periods are remembered.
+const LEAST_RATE: f64 = 0.1;
+
+impl Season {
+    /// A shape of so many slots.
+    pub fn new(slots: usize, smooth: bool) -> Self {
+        Self { slots: vec![Slot::default(); slots.max(1)], smooth }
+    }
+
+    /// The two slots that a phase (0-1) lies between, and the share of the second.
+    fn place(&self, phase: f64) -> (usize, usize, f64) {
+        let n = self.slots.len();
+        let at = phase.rem_euclid(1.0) * n as f64;
+        if !self.smooth {
+            let slot = (at + 1e-6) as usize % n;
+            return (slot, slot, 0.0);
+        }
+        let slot = at as usize % n;
+        (slot, (slot + 1) % n, at - at.floor())
+    }
+
+    /// The shape at a phase, `None` where it was never seen.
+    pub fn at(&self, phase: f64) -> Option<f64> {
+        let (first, second, part) = self.place(phase);
+        let (a, b) = (self.slots[first], self.slots[second]);
+        match (a.seen > 0.0, b.seen > 0.0) {
+            (true, true) => Some(a.value * (1.0 - part) + b.value * part),
+            (true, false) if part < 0.5 => Some(a.value),
+            (false, true) if part >= 0.5 => Some(b.value),
+            _ => None,
+        }
+    }
+
+    /// Learns what the shape was at a phase, with this weight (0-1).
+    pub fn learn(&mut self, phase: f64, value: f64, weight: f64) {
+        let (first, second, part) = self.place(phase);
+        let known = self.at(phase);
+        for (slot, share) in [(first, 1.0 - part), (second, part)] {
+            if share < 1e-9 {
+                continue;
+            }
+            let slot = &mut self.slots[slot];
+            if slot.seen == 0.0 {
+                if share >= 0.5 {
+                    *slot = Slot { value, seen: share };
+                }
+                continue;
+            }
+            slot.seen += weight * share;
+            let rate = (1.0 / slot.seen.max(1.0)).max(LEAST_RATE) * share * weight;
+            slot.value += rate * (value - known.unwrap_or(slot.value));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_is_learnt_between_its_slots() {
+        let mut season = Season::new(24, true);
+        assert_eq!(season.at(0.3), None);
+        for round in 0..200 {
+            let phase = f64::from(round % 100) / 100.0;
+            season.learn(phase, (phase * std::f64::consts::TAU).sin(), 1.0);
+        }
+        for step in 0..100 {
+            let phase = f64::from(step) / 100.0;
+            let shape = season.at(phase).unwrap();
+            assert!((shape - (phase * std::f64::consts::TAU).sin()).abs() < 0.15, "{phase}: {shape}");
+        }
+    }
+}

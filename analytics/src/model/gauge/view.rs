@@ -1,0 +1,124 @@
+//! One way of looking at errors: their spread by the hour, the tails they claim, and what the past says of those.
+
+use crate::model::gauge::forecast::Scale;
+use crate::model::tail::{Calibration, ln_student_upper};
+
+/// Surprises beyond this grow by their logarithm only: a tail is not known that far.
+const FAR: f64 = 30.0;
+/// Errors of the world have longer tails than the normal distribution: degrees of freedom of even the best-known spread.
+const MOST_FREEDOM: f64 = 20.0;
+/// Forgetting of the correlation of neighbouring errors.
+const CORRELATION_RATE: f64 = 1.0 / 300.0;
+/// Weight of a new error in its hour's spread, and bounds of that relative to the whole.
+const HOUR_RATE: f64 = 0.02;
+const HOUR_BOUNDS: (f64, f64) = (0.2, 8.0);
+
+/// An error, judged.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judged {
+    /// In deviations.
+    pub z: f64,
+    /// Calibrated surprise of so much above, and of so much below.
+    pub up: f64,
+    pub down: f64,
+    /// The deviation then.
+    pub scale: f64,
+    /// Independent errors that the deviation rests on.
+    pub independent: f64,
+    raw: (f64, f64),
+}
+
+/// What is known of one kind of error.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    scale: Scale,
+    last: f64,
+    products: (f64, f64),
+    hours: [f64; 24],
+    up: Calibration,
+    down: Calibration,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            scale: Scale::default(),
+            last: 0.0,
+            products: (0.0, 0.0),
+            hours: [1.0; 24],
+            up: Calibration::default(),
+            down: Calibration::default(),
+        }
+    }
+}
+
+impl View {
+    /// Judges an error in this hour of the day.
+    pub fn judge(&self, error: f64, hour: usize, floor: f64) -> Judged {
+        let scale = (self.scale.value(floor) * self.hours[hour].sqrt()).max(floor);
+        let z = (error / scale).clamp(-1e6, 1e6);
+        let independent = self.independent();
+        let freedom = independent.clamp(1.0, MOST_FREEDOM);
+        let raw = (surprise(z, freedom), surprise(-z, freedom));
+        Judged { z, up: self.up.apply(raw.0), down: self.down.apply(raw.1), scale, independent, raw }
+    }
+
+    /// Independent errors that the spread rests on: fewer than there are where neighbours are alike.
+    fn independent(&self) -> f64 {
+        let correlation = (self.products.0 / self.products.1.max(f64::MIN_POSITIVE)).clamp(0.0, 0.999);
+        self.scale.worth() * (1.0 - correlation) / (1.0 + correlation)
+    }
+
+    /// Learns it; tails only once the spread is known.
+    pub fn learn(&mut self, error: f64, judged: &Judged, hour: usize, floor: f64, ready: bool) {
+        let relative = self.hours[hour].sqrt();
+        self.scale.learn(error / relative, floor);
+        let z = judged.z.clamp(-4.0, 4.0);
+        self.products.0 += CORRELATION_RATE * (z * self.last - self.products.0);
+        self.products.1 += CORRELATION_RATE * (z * z - self.products.1);
+        self.last = z;
+        if ready {
+            let square = (judged.z * judged.z).min(9.0);
+            let hour = &mut self.hours[hour];
+            *hour = (*hour * (1.0 + HOUR_RATE * (square - 1.0))).clamp(HOUR_BOUNDS.0, HOUR_BOUNDS.1);
+            self.up.learn(judged.raw.0);
+            self.down.learn(judged.raw.1);
+        }
+    }
+}
+
+fn surprise(z: f64, freedom: f64) -> f64 {
+    let raw = -ln_student_upper(z.max(-4.0), freedom);
+    if raw > FAR { FAR + (raw / FAR).ln() } else { raw }
+}
+
+/// Values that stay exactly the same in a series that never does so.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Stuck {
+    last: f64,
+    seen: f64,
+    repeats: f64,
+    run: f64,
+    longest: f64,
+}
+
+impl Stuck {
+    /// Surprise of as many repetitions as there are now.
+    pub fn observe(&mut self, value: f64, floor: f64) -> f64 {
+        let same = self.seen > 0.0 && (value - self.last).abs() <= floor;
+        self.last = value;
+        let usual = (self.repeats + 1.0) / (self.seen + 2.0);
+        self.seen += 1.0;
+        if !same {
+            self.repeats += self.run;
+            self.longest = self.longest.max(self.run);
+            self.run = 0.0;
+            return 0.0;
+        }
+        self.run += 1.0;
+        if self.seen < 200.0 || usual > 0.2 || self.run <= 1.5 * self.longest + 1.0 {
+            return 0.0;
+        }
+        (-usual.ln() * self.run).min(FAR)
+    }
+}
