@@ -77,7 +77,7 @@ impl CountStore {
         for run in self.runs(&stale) {
             let (from, to) = (run[0], run[run.len() - 1] + span);
             let run = run.as_slice();
-            let old = self.read(from, to)?;
+            let old = self.read(from, to);
             let counted = self.count(from, to).await?;
             // A file found corrupt just now changes the marks; those of before would be counted again next time.
             let marks = self.marks(sealed)?;
@@ -103,10 +103,7 @@ impl CountStore {
     }
 
     /// Counts of the buckets with `from <= start < to` (s). Buckets without any record are absent.
-    ///
-    /// # Errors
-    /// The segments cannot be listed.
-    pub fn read(&mut self, from: i64, to: i64) -> Result<BTreeMap<i64, Arc<BucketCounts>>> {
+    pub fn read(&mut self, from: i64, to: i64) -> BTreeMap<i64, Arc<BucketCounts>> {
         let current = self.segments.current();
         let wanted = current.range(self.id(from)..self.id(to.max(from)));
         let mut found = BTreeMap::new();
@@ -135,7 +132,7 @@ impl CountStore {
                 }
             }
         }
-        Ok(found)
+        found
     }
 
     /// Start (s) and mark of every counted bucket that is not behind the horizon, ascending.
@@ -165,7 +162,7 @@ impl CountStore {
         for covers in self.segments.scattered(before) {
             let covers: Vec<_> = covers.into_iter().filter(|(id, _)| id.span == self.span).collect();
             let (Some(first), Some(last)) = (covers.first(), covers.last()) else { continue };
-            let counts = self.read(first.0.start, last.0.start + i64::from(self.span))?;
+            let counts = self.read(first.0.start, last.0.start + i64::from(self.span));
             let covers: Vec<_> = covers.into_iter().collect();
             let batch = to_batch(counts.iter().map(|(start, counts)| (*start, counts.as_ref())))?;
             self.segments.commit(counts_schema(), &[by_series(&batch)?], covers)?;
@@ -255,14 +252,15 @@ impl CountStore {
         let mut runs: Vec<Vec<i64>> = Vec::new();
         let mut sum = 0;
         for &start in starts {
-            let (own, last) = (rows(start), runs.last_mut());
-            match last.filter(|run| run.last() == Some(&(start - span)) && run.len() < CHUNK && sum + own <= QUERY_ROWS)
-            {
-                Some(run) => run.push(start),
-                None => {
-                    runs.push(vec![start]);
-                    sum = 0;
-                }
+            let own = rows(start);
+            let follows = |run: &&mut Vec<i64>| {
+                run.last() == Some(&(start - span)) && run.len() < CHUNK && sum + own <= QUERY_ROWS
+            };
+            if let Some(run) = runs.last_mut().filter(follows) {
+                run.push(start);
+            } else {
+                runs.push(vec![start]);
+                sum = 0;
             }
             sum += own;
         }

@@ -11,7 +11,7 @@ use crate::detect::compose::{compose, has_records, plot_points};
 use crate::detect::detector::{Detector, fold};
 use crate::detect::reasons::Reasons;
 use crate::detect::status::{DetectSummary, Progress};
-use crate::detect::world::{ScoredView, World};
+use crate::detect::world::{ScoredView, View, World};
 use crate::error::Result;
 use crate::results::columns::result_schema;
 use crate::results::plots::{self, PlotPoint};
@@ -98,7 +98,7 @@ impl Detector {
             if start >= read {
                 let most = (ROWS / self.counts.rows_per_bucket(start).max(1)).max(1) as usize;
                 read = chunk[(place + most - 1).min(chunk.len() - 1)].0 + span;
-                counts = self.counts.read(start, read)?;
+                counts = self.counts.read(start, read);
             }
             if let Some(next) = self.world.next.filter(|next| *next < start) {
                 self.world.skip((start - next) as f64 / 86_400.0);
@@ -136,7 +136,7 @@ impl Detector {
         // Plots first: the results' rename is what commits the chunk.
         self.plots.commit(plots::plot_schema(), &[plots::to_batch(&points)?], covers.clone())?;
         self.results.commit(result_schema(), &[to_batch(&outcomes)?], covers)?;
-        let heavy = self.world.views.values().map(|view| view.bytes()).sum::<usize>() / SNAPSHOT_BYTES;
+        let heavy = self.world.views.values().map(View::bytes).sum::<usize>() / SNAPSHOT_BYTES;
         if self.unsaved >= SNAPSHOT.max(heavy) {
             self.checkpoints.save(&self.world)?;
             self.unsaved = 0;
