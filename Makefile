@@ -11,14 +11,10 @@ UI_SOURCES := $(shell find $(UI)/src $(UI)/public -type f 2>/dev/null) $(wildcar
 # dependencies, and build DataFusion a second time.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interop lint fmt bench bench-analytics bench-quality bench-scale bench-collector ui dev need-cargo need-node need-programs shots
+.PHONY: help run test test-interop lint fmt bench bench-analytics bench-quality bench-scale bench-collector bench-tracker fuzz-tracker ui dev need-cargo need-node need-programs shots
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-.PHONY: help run test test-interop lint fmt bench bench-tracker fuzz-tracker ui dev need-cargo need-node need-programs shots
-
-help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ui need-cargo ## Build what is needed and start on demo traffic, http://127.0.0.1:8080
 	cargo build --workspace --bins
@@ -114,8 +110,8 @@ need-node:
 	@node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' || { echo "Node.js is $$(node --version): version 20 or later is needed" >&2; exit 1; }
 
 # The tests drive real programs. Each with Debian's name of the package that has it.
-PROGRAMS := softflowd:softflowd nfreplay:nfdump tshark:tshark tcpreplay:tcpreplay chromium:chromium ip:iproute2 fprobe:fprobe pmacctd:pmacct
-PROGRAMS := softflowd:softflowd nfreplay:nfdump tshark:tshark tcpreplay:tcpreplay chromium:chromium ip:iproute2 nft:nftables conntrack:conntrack
+PROGRAMS := softflowd:softflowd nfreplay:nfdump tshark:tshark tcpreplay:tcpreplay chromium:chromium ip:iproute2 fprobe:fprobe pmacctd:pmacct \
+  nft:nftables conntrack:conntrack
 
 need-programs:
 	@missing=; for pair in $(PROGRAMS); do \
