@@ -15,9 +15,9 @@ use crate::detect::world::World;
 use crate::error::{Result, StoreError};
 use crate::model::Calendar;
 use crate::results::{ResultStore, compact};
-use crate::store::SessionStore;
-use crate::store::layout::{PLOTS, RESULTS};
+use crate::store::layout::{COUNTS, PLOTS, RESULTS};
 use crate::store::segments::Segments;
+use crate::store::{SessionStore, seal};
 
 const DAY: i64 = 86_400;
 
@@ -52,6 +52,10 @@ impl Detector {
     pub fn open(store: &SessionStore, settings: DetectSettings) -> Result<Self> {
         let span = settings.span_seconds()?;
         let lock = lock(store)?;
+        seal::remove_unfinished(store.root(), |name| {
+            let of = |folder: &str| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('-'));
+            [COUNTS, PLOTS, RESULTS].into_iter().any(of) || (name.contains('@') && name.ends_with(".bin"))
+        });
         let limits = settings.limits();
         let counts = CountStore::open(store, span, limits)?;
         let (mut results, mut plots) = (Segments::new(store.root(), RESULTS), Segments::new(store.root(), PLOTS));

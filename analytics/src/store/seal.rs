@@ -126,15 +126,19 @@ fn sync_folder(folder: &Path) -> Result<()> {
 
 /// Removes what a crash left under `tmp/` of files whose names begin with `prefix`.
 pub fn remove_leftovers(root: &Path, prefix: &str) -> usize {
-    let Ok(entries) = fs::read_dir(root.join(TEMPORARY)) else { return 0 };
-    let ours = |entry: &fs::DirEntry| {
-        // What follows the prefix is a 26-letter ULID and the ending: another collector's prefix may begin with ours.
-        entry.file_name().to_str().and_then(|name| name.strip_prefix(prefix)?.strip_prefix('-').map(str::len))
-            == Some(26 + ".parquet".len())
+    // What follows the prefix is a 26-letter ULID and the ending: another collector's prefix may begin with ours.
+    let ours = |name: &str| {
+        name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-')).map(str::len) == Some(26 + ".parquet".len())
     };
+    remove_unfinished(root, ours)
+}
+
+/// Removes unfinished files under `tmp/` by their names. Returns how many there were.
+pub fn remove_unfinished(root: &Path, ours: impl Fn(&str) -> bool) -> usize {
+    let Ok(entries) = fs::read_dir(root.join(TEMPORARY)) else { return 0 };
     entries
         .filter_map(std::result::Result::ok)
-        .filter(ours)
+        .filter(|entry| entry.file_name().to_str().is_some_and(&ours))
         .filter(|entry| fs::remove_file(entry.path()).is_ok())
         .count()
 }

@@ -136,7 +136,9 @@ impl Segments {
         let Some(&(first, _)) = covers.first() else { return Ok(()) };
         let generation = self.known.keys().filter_map(|path| generation_of(path)).max().unwrap_or(0) + 1;
         let day = layout::date_folder(first.start.div_euclid(3600));
-        let name = format!("{}-{generation:010}.parquet", day.trim_start_matches("date="));
+        // Unique in the store: while it is written, it lies beside the unfinished files of other folders.
+        let folder = self.folder.strip_prefix(&self.root).unwrap_or(&self.folder).to_string_lossy().replace('/', "_");
+        let name = format!("{folder}-{}-{generation:010}.parquet", day.trim_start_matches("date="));
         let path = self.folder.join(name);
         let manifest: Vec<String> =
             covers.iter().map(|(bucket, mark)| format!("{}:{}:{mark:x}", bucket.span, bucket.start)).collect();
