@@ -148,9 +148,9 @@ impl Decoder {
         self.names = self.sources.values().map(|source| source.options.entries()).sum();
     }
 
-    /// What should outlive the process: templates, samplers and names of every exporter that has any.
+    /// What should outlive the process: templates, samplers and names of every exporter that has templates.
     pub fn state(&self) -> Vec<SourceState> {
-        let worth = |source: &&Box<Source>| source.changes() > 0;
+        let worth = |source: &&Box<Source>| source.templates.len() > 0;
         self.sources.values().filter(worth).map(|source| SourceState::of(source)).collect()
     }
 
