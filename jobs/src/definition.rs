@@ -3,6 +3,8 @@
 //! Owns the description; rendering, reading and checking are in its submodules. Must not know the eight jobs.
 
 mod check;
+#[cfg(test)]
+mod damage;
 mod parse;
 mod render;
 #[cfg(test)]

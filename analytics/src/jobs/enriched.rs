@@ -1,4 +1,4 @@
-//! Columns that only a GeoIP database fills: whether the sessions of a store have them.
+//! Columns that only a `GeoIP` database fills: whether the sessions of a store have them.
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -44,15 +44,15 @@ impl Compiler {
             Query::MatchNone => Ok(lit(false)),
             Query::Bool(parts) => self.bool(parts, &within("bool")),
             Query::ConstantScore(inner) => self.query(inner, &within("constant_score.filter")),
-            Query::Term(term) => self.term(term, &within("term")),
-            Query::Terms { field, values } => self.terms(field, values, &within("terms")),
-            Query::Exists { field } => Ok(self.exists(field, &within("exists"))?),
-            Query::Range(range) => self.range(range, &within("range")),
+            Query::Term(term) => term_of(term, &within("term")),
+            Query::Terms { field, values } => equal(field, values, false, &within("terms")),
+            Query::Exists { field } => self.exists(field, &within("exists")),
+            Query::Range(range) => range_of(range, &within("range")),
             Query::Match(Match { field, query, lenient, .. }) => {
-                self.equal(field, std::slice::from_ref(query), *lenient == Some(true), &within("match"))
+                equal(field, std::slice::from_ref(query), *lenient == Some(true), &within("match"))
             }
             Query::MatchPhrase { field, query, .. } => {
-                self.equal(field, std::slice::from_ref(query), false, &within("match_phrase"))
+                equal(field, std::slice::from_ref(query), false, &within("match_phrase"))
             }
             Query::MultiMatch(multi) => {
                 if multi.fields.is_empty() {
@@ -63,7 +63,7 @@ impl Compiler {
                 }
                 self.query(&lucene::spread(multi), &within("multi_match"))
             }
-            Query::Pattern(found) => self.pattern(found, path),
+            Query::Pattern(found) => pattern_of(found, path),
             Query::QueryString(text) => {
                 let path = within("query_string");
                 let query = lucene::parse(text).map_err(|problem| refuse(&path, problem))?;
@@ -72,10 +72,6 @@ impl Compiler {
             Query::Ids { .. } => Err(refuse(&within("ids"), "sessions have no document ids")),
             Query::Nested { .. } => Err(refuse(&within("nested"), "sessions have no nested objects")),
         }
-    }
-
-    fn column(&self, field: &str, path: &str) -> Result<Column, ReadError> {
-        column(field).map_err(|missing| refuse(&keyed(path, field), missing.refusal(field)))
     }
 
     fn bool(&mut self, parts: &Bool, path: &str) -> Result<Expr, ReadError> {
@@ -93,76 +89,6 @@ impl Compiler {
         }
         must.extend(must_not.into_iter().map(|expr| !expr));
         Ok(balanced(must, Operator::And).unwrap_or_else(|| lit(true)))
-    }
-
-    fn term(&mut self, term: &Term, path: &str) -> Result<Expr, ReadError> {
-        let Term { field, value, case_insensitive } = term;
-        let found = self.column(field, path)?;
-        if *case_insensitive == Some(true) && found.kind == Kind::Text {
-            let equal = lower(found.expr).eq(lit(text_of(value).to_lowercase()));
-            return Ok(holds(equal, found.nullable));
-        }
-        self.equal(field, std::slice::from_ref(value), false, path)
-    }
-
-    fn terms(&mut self, field: &str, values: &[Scalar], path: &str) -> Result<Expr, ReadError> {
-        self.equal(field, values, false, path)
-    }
-
-    /// The field has one of these values; an address lies in one of these prefixes.
-    fn equal(&mut self, field: &str, values: &[Scalar], lenient: bool, path: &str) -> Result<Expr, ReadError> {
-        let Column { expr, kind, nullable } = self.column(field, path)?;
-        let wrong = |value: &Scalar| {
-            let problem = format!("{:?} is not {}, as field {field:?} is", text_of(value), kind.name());
-            refuse(&keyed(path, field), problem)
-        };
-        let any = match kind {
-            Kind::Text => in_list(&expr, values.iter().map(|value| lit(text_of(value))).collect()),
-            Kind::Number => {
-                let numbers: Vec<Option<Expr>> = values.iter().map(number).collect();
-                let known: Option<Vec<Expr>> = numbers.iter().cloned().collect();
-                match known {
-                    Some(known) => in_list(&expr, known),
-                    None if lenient => in_list(&expr, numbers.into_iter().flatten().collect()),
-                    None => {
-                        let odd = values.iter().find(|value| number(value).is_none());
-                        return Err(odd.map_or_else(|| refuse(path, "expected numbers"), wrong));
-                    }
-                }
-            }
-            Kind::Flag => {
-                let mut any = Vec::new();
-                for value in values {
-                    match text_of(value).as_str() {
-                        "true" => any.push(expr.clone()),
-                        "false" => any.push(!expr.clone()),
-                        _ if lenient => {}
-                        _ => return Err(wrong(value)),
-                    }
-                }
-                balanced(any, Operator::Or)
-            }
-            Kind::Address => {
-                let texts: Vec<String> = values.iter().map(text_of).collect();
-                let known = networks(&texts).map_err(|odd| wrong(&Scalar::Text(odd)));
-                if lenient && known.is_err() { None } else { address_range(&expr, &known?) }
-            }
-            Kind::AddressText => {
-                let texts: Vec<String> = values.iter().map(text_of).collect();
-                networks(&texts).map_err(|odd| wrong(&Scalar::Text(odd)))?;
-                let one = |text: &String| cidr_match().call(vec![expr.clone(), lit(text.clone())]);
-                balanced(texts.iter().map(one).collect(), Operator::Or)
-            }
-            Kind::Time => {
-                let mut any = Vec::new();
-                for value in values {
-                    any.push(expr.clone().eq(time(value, None).map_err(|problem| refuse(path, problem))?));
-                }
-                balanced(any, Operator::Or)
-            }
-        };
-        let nullable = nullable || kind == Kind::AddressText;
-        Ok(any.map_or_else(|| lit(false), |any| holds(any, nullable)))
     }
 
     fn exists(&mut self, field: &str, path: &str) -> Result<Expr, ReadError> {
@@ -183,78 +109,146 @@ impl Compiler {
             self.notes.push(note);
         }
     }
+}
 
-    fn range(&mut self, range: &Range, path: &str) -> Result<Expr, ReadError> {
-        let field = &range.field;
-        let Column { expr, kind, nullable } = self.column(field, path)?;
-        let at = keyed(path, field);
-        if range.relation == Some(Relation::Contains) {
-            return Err(refuse(&at, "relation \"contains\" is for fields that hold ranges"));
-        }
-        if range.time_zone.as_deref().is_some_and(|zone| !matches!(zone, "UTC" | "Z" | "+00:00")) {
-            return Err(refuse(&at, "only time_zone UTC can be run"));
-        }
-        let bound = |value: &Scalar| -> Result<Expr, ReadError> {
-            let wrong = || refuse(&at, format!("bound {:?} is not {}", text_of(value), kind.name()));
-            match kind {
-                Kind::Text => Ok(lit(text_of(value))),
-                Kind::Number => number(value).ok_or_else(wrong),
-                Kind::Address => {
-                    let address = text_of(value).parse::<std::net::IpAddr>().map_err(|_| wrong())?;
-                    Ok(lit(ScalarValue::Binary(Some(tracker::locality::address_key(address).to_be_bytes().to_vec()))))
+/// The column of a field that stands at `path`.
+fn column_at(field: &str, path: &str) -> Result<Column, ReadError> {
+    column(field).map_err(|missing| refuse(&keyed(path, field), missing.refusal(field)))
+}
+
+fn term_of(term: &Term, path: &str) -> Result<Expr, ReadError> {
+    let Term { field, value, case_insensitive } = term;
+    let found = column_at(field, path)?;
+    if *case_insensitive == Some(true) && found.kind == Kind::Text {
+        let equal = lower(found.expr).eq(lit(text_of(value).to_lowercase()));
+        return Ok(holds(equal, found.nullable));
+    }
+    equal(field, std::slice::from_ref(value), false, path)
+}
+
+/// The field has one of these values; an address lies in one of these prefixes.
+fn equal(field: &str, values: &[Scalar], lenient: bool, path: &str) -> Result<Expr, ReadError> {
+    let Column { expr, kind, nullable } = column_at(field, path)?;
+    let wrong = |value: &Scalar| {
+        let problem = format!("{:?} is not {}, as field {field:?} is", text_of(value), kind.name());
+        refuse(&keyed(path, field), problem)
+    };
+    let any = match kind {
+        Kind::Text => in_list(&expr, values.iter().map(|value| lit(text_of(value))).collect()),
+        Kind::Number => {
+            let numbers: Vec<Option<Expr>> = values.iter().map(number).collect();
+            let known: Option<Vec<Expr>> = numbers.iter().cloned().collect();
+            match known {
+                Some(known) => in_list(&expr, known),
+                None if lenient => in_list(&expr, numbers.into_iter().flatten().collect()),
+                None => {
+                    let odd = values.iter().find(|value| number(value).is_none());
+                    return Err(odd.map_or_else(|| refuse(path, "expected numbers"), wrong));
                 }
-                Kind::Time => time(value, range.format.as_deref()).map_err(|problem| refuse(&at, problem)),
-                Kind::Flag | Kind::AddressText => Err(refuse(&at, format!("field {field:?} has no order"))),
-            }
-        };
-        let mut all = Vec::new();
-        let sides = [
-            (&range.gt, Operator::Gt),
-            (&range.gte, Operator::GtEq),
-            (&range.lt, Operator::Lt),
-            (&range.lte, Operator::LtEq),
-        ];
-        for (value, operator) in sides {
-            if let Some(value) = value {
-                all.push(binary_expr(expr.clone(), operator, bound(value)?));
             }
         }
-        let all = balanced(all, Operator::And);
-        Ok(all.map_or_else(|| if nullable { expr.is_not_null() } else { lit(true) }, |all| holds(all, nullable)))
-    }
+        Kind::Flag => {
+            let mut any = Vec::new();
+            for value in values {
+                match text_of(value).as_str() {
+                    "true" => any.push(expr.clone()),
+                    "false" => any.push(!expr.clone()),
+                    _ if lenient => {}
+                    _ => return Err(wrong(value)),
+                }
+            }
+            balanced(any, Operator::Or)
+        }
+        Kind::Address => {
+            let texts: Vec<String> = values.iter().map(text_of).collect();
+            let known = networks(&texts).map_err(|odd| wrong(&Scalar::Text(odd)));
+            if lenient && known.is_err() { None } else { address_range(&expr, &known?) }
+        }
+        Kind::AddressText => {
+            let texts: Vec<String> = values.iter().map(text_of).collect();
+            networks(&texts).map_err(|odd| wrong(&Scalar::Text(odd)))?;
+            let one = |text: &String| cidr_match().call(vec![expr.clone(), lit(text.clone())]);
+            balanced(texts.iter().map(one).collect(), Operator::Or)
+        }
+        Kind::Time => {
+            let mut any = Vec::new();
+            for value in values {
+                any.push(expr.clone().eq(time(value, None).map_err(|problem| refuse(path, problem))?));
+            }
+            balanced(any, Operator::Or)
+        }
+    };
+    let nullable = nullable || kind == Kind::AddressText;
+    Ok(any.map_or_else(|| lit(false), |any| holds(any, nullable)))
+}
 
-    fn pattern(&mut self, found: &Pattern, path: &str) -> Result<Expr, ReadError> {
-        let name = match found.kind {
-            PatternKind::Prefix => "prefix",
-            PatternKind::Wildcard => "wildcard",
-            PatternKind::Regexp => "regexp",
-        };
-        let path = format!("{path}.{name}");
-        let Column { expr, kind, nullable } = self.column(&found.field, &path)?;
-        let at = keyed(&path, &found.field);
-        if !matches!(kind, Kind::Text | Kind::AddressText) {
-            let hint = if kind == Kind::Address { "; use a term with a prefix such as 10.0.0.0/8" } else { "" };
-            return Err(refuse(
-                &at,
-                format!("{name} is for text, and field {:?} is {}{hint}", found.field, kind.name()),
-            ));
-        }
-        let insensitive = found.case_insensitive == Some(true);
-        let matched = match found.kind {
-            PatternKind::Prefix if insensitive => starts_with(lower(expr), lit(found.value.to_lowercase())),
-            PatternKind::Prefix => starts_with(expr, lit(found.value.clone())),
-            PatternKind::Wildcard => {
-                let like = lit(pattern::like(&found.value));
-                Expr::Like(Like::new(false, Box::new(expr), Box::new(like), Some('\\'), insensitive))
-            }
-            PatternKind::Regexp => {
-                let regex = pattern::regex(&found.value, found.flags.as_deref(), insensitive);
-                let regex = regex.map_err(|problem| refuse(&at, problem))?;
-                regexp_like(expr, lit(regex), None)
-            }
-        };
-        Ok(holds(matched, nullable))
+fn range_of(range: &Range, path: &str) -> Result<Expr, ReadError> {
+    let field = &range.field;
+    let Column { expr, kind, nullable } = column_at(field, path)?;
+    let at = keyed(path, field);
+    if range.relation == Some(Relation::Contains) {
+        return Err(refuse(&at, "relation \"contains\" is for fields that hold ranges"));
     }
+    if range.time_zone.as_deref().is_some_and(|zone| !matches!(zone, "UTC" | "Z" | "+00:00")) {
+        return Err(refuse(&at, "only time_zone UTC can be run"));
+    }
+    let bound = |value: &Scalar| -> Result<Expr, ReadError> {
+        let wrong = || refuse(&at, format!("bound {:?} is not {}", text_of(value), kind.name()));
+        match kind {
+            Kind::Text => Ok(lit(text_of(value))),
+            Kind::Number => number(value).ok_or_else(wrong),
+            Kind::Address => {
+                let address = text_of(value).parse::<std::net::IpAddr>().map_err(|_| wrong())?;
+                Ok(lit(ScalarValue::Binary(Some(tracker::locality::address_key(address).to_be_bytes().to_vec()))))
+            }
+            Kind::Time => time(value, range.format.as_deref()).map_err(|problem| refuse(&at, problem)),
+            Kind::Flag | Kind::AddressText => Err(refuse(&at, format!("field {field:?} has no order"))),
+        }
+    };
+    let mut all = Vec::new();
+    let sides = [
+        (&range.gt, Operator::Gt),
+        (&range.gte, Operator::GtEq),
+        (&range.lt, Operator::Lt),
+        (&range.lte, Operator::LtEq),
+    ];
+    for (value, operator) in sides {
+        if let Some(value) = value {
+            all.push(binary_expr(expr.clone(), operator, bound(value)?));
+        }
+    }
+    let all = balanced(all, Operator::And);
+    Ok(all.map_or_else(|| if nullable { expr.is_not_null() } else { lit(true) }, |all| holds(all, nullable)))
+}
+
+fn pattern_of(found: &Pattern, path: &str) -> Result<Expr, ReadError> {
+    let name = match found.kind {
+        PatternKind::Prefix => "prefix",
+        PatternKind::Wildcard => "wildcard",
+        PatternKind::Regexp => "regexp",
+    };
+    let path = format!("{path}.{name}");
+    let Column { expr, kind, nullable } = column_at(&found.field, &path)?;
+    let at = keyed(&path, &found.field);
+    if !matches!(kind, Kind::Text | Kind::AddressText) {
+        let hint = if kind == Kind::Address { "; use a term with a prefix such as 10.0.0.0/8" } else { "" };
+        return Err(refuse(&at, format!("{name} is for text, and field {:?} is {}{hint}", found.field, kind.name())));
+    }
+    let insensitive = found.case_insensitive == Some(true);
+    let matched = match found.kind {
+        PatternKind::Prefix if insensitive => starts_with(lower(expr), lit(found.value.to_lowercase())),
+        PatternKind::Prefix => starts_with(expr, lit(found.value.clone())),
+        PatternKind::Wildcard => {
+            let like = lit(pattern::like(&found.value));
+            Expr::Like(Like::new(false, Box::new(expr), Box::new(like), Some('\\'), insensitive))
+        }
+        PatternKind::Regexp => {
+            let regex = pattern::regex(&found.value, found.flags.as_deref(), insensitive);
+            let regex = regex.map_err(|problem| refuse(&at, problem))?;
+            regexp_like(expr, lit(regex), None)
+        }
+    };
+    Ok(holds(matched, nullable))
 }
 
 /// How many of `should` have to match.

@@ -96,7 +96,7 @@ impl Plan {
         let source = if let Some(aggregations) = &datafeed.aggregations {
             check.aggregated(definition, &Value::Object(aggregations.clone()), time)
         } else {
-            check.sessions(definition, time)
+            Some(check.sessions(definition, time))
         };
         let parts = source.as_ref().map(|source| check.parts(definition, source)).unwrap_or_default();
         let influencers = source.as_ref().map(|source| check.influencers(definition, source)).unwrap_or_default();
@@ -222,7 +222,7 @@ impl Check {
         }
     }
 
-    fn sessions(&mut self, definition: &JobDefinition, time: &str) -> Option<Source> {
+    fn sessions(&mut self, definition: &JobDefinition, time: &str) -> Source {
         self.time(time);
         let mut columns = BTreeMap::new();
         for (index, detector) in definition.analysis.detectors.iter().enumerate() {
@@ -250,7 +250,7 @@ impl Check {
             }
             Some(column)
         });
-        Some(Source::Sessions { columns, weight })
+        Source::Sessions { columns, weight }
     }
 
     fn aggregated(&mut self, definition: &JobDefinition, json: &Value, time: &str) -> Option<Source> {

@@ -22,7 +22,7 @@ fn number(script: &Script, of: Resolve<'_>) -> Expr {
         Script::Number(number) => lit(*number),
         Script::Param(name) => of(name),
         Script::Negative(inner) => lit(0.0) - number(inner, of),
-        Script::Binary(sign, left, right) if arithmetic(*sign).is_some() => {
+        Script::Binary(sign, left, right) if is_arithmetic(*sign) => {
             let (left, right) = (number(left, of), number(right, of));
             match sign {
                 Sign::Add => left + right,
@@ -63,8 +63,8 @@ fn number(script: &Script, of: Resolve<'_>) -> Expr {
     }
 }
 
-fn arithmetic(sign: Sign) -> Option<()> {
-    matches!(sign, Sign::Add | Sign::Subtract | Sign::Multiply | Sign::Divide | Sign::Remainder).then_some(())
+const fn is_arithmetic(sign: Sign) -> bool {
+    matches!(sign, Sign::Add | Sign::Subtract | Sign::Multiply | Sign::Divide | Sign::Remainder)
 }
 
 pub(crate) fn truth(script: &Script, of: Resolve<'_>) -> Expr {

@@ -378,7 +378,6 @@ fn joined(clauses: Vec<(Sign, Query)>, and: bool) -> Query {
     for (sign, query) in clauses {
         match sign {
             Sign::Must => out.must.push(query),
-            Sign::MustNot if and => out.must_not.push(query),
             Sign::May if and => out.must.push(query),
             Sign::MustNot => out.must_not.push(query),
             Sign::May => out.should.push(query),

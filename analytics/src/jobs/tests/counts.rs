@@ -80,8 +80,8 @@ pub(super) fn asked(store: &SessionStore, sql: &str) -> BTreeMap<Series, f64> {
 
 pub(super) fn sql(case: &Case) -> String {
     let [by, over, partition] = case.split.map(|field| if field.is_empty() { "NULL" } else { field });
-    let present: String =
-        case.split.iter().filter(|field| !field.is_empty()).map(|field| format!(" AND {field} IS NOT NULL")).collect();
+    let present = case.split.iter().filter(|field| !field.is_empty());
+    let present = present.map(|field| format!(" AND {field} IS NOT NULL")).collect::<Vec<_>>().concat();
     format!(
         "SELECT CAST(\"end\" AS BIGINT) / 900000000 AS bucket, CAST({by} AS VARCHAR) AS by, CAST({over} AS VARCHAR) AS over, \
          CAST({partition} AS VARCHAR) AS part, CAST({} AS DOUBLE) AS value \

@@ -130,7 +130,7 @@ fn orders_are_carried_out() {
     assert_eq!((life.series, life.floor), (0, Some((T0 / SECOND) + (BUCKETS + 1) * 900)));
 }
 
-/// A field that only a GeoIP database fills is refused where no session has it.
+/// A field that only a `GeoIP` database fills is refused where no session has it.
 #[test]
 fn a_country_needs_a_geoip_database() {
     let by = |field: &str| job(&json!({"function": "count", "by_field_name": field}), &json!({"match_all": {}}));
