@@ -42,6 +42,7 @@ await withBrowser({ viewport, colorScheme: theme }, async (page) => {
     await page.waitForTimeout(200);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     if (wide > 0) complaints.push(`${name}: ${wide} px too wide`);
+    await page.evaluate(() => scrollTo(0, 0));
     if (shots) await page.screenshot({ path: join(shots, `${name}-${theme}-${size}.png`), fullPage: true });
     await page.evaluate(axe);
     const { violations } = await page.evaluate((rules) => globalThis.axe.run(document, { runOnly: rules }), RULES);

@@ -22,9 +22,11 @@ export function startProxy({ target, prefix, events }) {
     const headers = { ...incoming.headers, host: to.host };
     const passed = request({ host: to.hostname, port: to.port, path, method: incoming.method, headers }, (answer) => {
       outgoing.writeHead(answer.statusCode, answer.headers);
+      outgoing.flushHeaders();
       answer.pipe(outgoing);
     });
-    passed.on('error', () => outgoing.writeHead(502).end());
+    passed.on('error', () => (outgoing.headersSent ? outgoing.end() : outgoing.writeHead(502).end()));
+    outgoing.on('close', () => passed.destroy());
     incoming.pipe(passed);
   });
   return new Promise((resolve) => {

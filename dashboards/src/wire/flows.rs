@@ -76,10 +76,8 @@ impl From<&FlowPath> for FlowRow {
 }
 
 fn client_text(path: &FlowPath) -> Option<String> {
-    path.client.map(|net| match net.prefix_len() == net.max_prefix_len() {
-        true => net.addr().to_string(),
-        false => net.to_string(),
-    })
+    let whole = |net: &ipnet::IpNet| net.prefix_len() == net.max_prefix_len();
+    path.client.map(|net| if whole(&net) { net.addr().to_string() } else { net.to_string() })
 }
 
 /// Column, name of the value where there is one, and its label, along a path.
