@@ -57,3 +57,29 @@ export async function get<T>(path: string, query: Patch = {}, signal?: AbortSign
   if (!response.ok) throw await problemOf(response);
   return (await response.json()) as T;
 }
+
+/** A request that changes something. Throws `Problem`. */
+export async function send<T>(
+  method: 'POST' | 'DELETE' | 'PUT',
+  path: string,
+  body?: unknown,
+  query: Patch = {},
+): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(apiUrl(path, query), {
+      method,
+      headers: { accept: 'application/json', ...(body !== undefined && { 'content-type': 'application/json' }) },
+      body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  } catch {
+    throw new Problem(
+      'The server did not answer',
+      'It may be restarting, or the network between may be down.',
+      0,
+      null,
+    );
+  }
+  if (!response.ok) throw await problemOf(response);
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}

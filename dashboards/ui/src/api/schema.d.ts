@@ -21,41 +21,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/annotations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What people noted, by time. */
-        get: operations["annotations"];
-        put?: never;
-        /** Notes something. Requests of pages of another origin are refused. */
-        post: operations["annotate"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/annotations/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Removes an annotation. Requests of pages of another origin are refused. */
-        delete: operations["remove_annotation"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/anomalies": {
         parameters: {
             query?: never;
@@ -85,41 +50,6 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/calendars": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Calendars of planned events, such as maintenance: jobs make no results of their buckets and learn nothing of them. */
-        get: operations["calendars"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/calendars/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /** Adds a calendar or replaces the one of this id. Requests of pages of another origin are refused. */
-        put: operations["put_calendar"];
-        post?: never;
-        /** Removes a calendar. Requests of pages of another origin are refused. */
-        delete: operations["remove_calendar"];
         options?: never;
         head?: never;
         patch?: never;
@@ -162,6 +92,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/filter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a filter: its plain form, or what is wrong with it and where. */
+        get: operations["filter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/flows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sessions by client group, server, port and outcome. */
+        get: operations["flows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/influencers": {
         parameters: {
             query?: never;
@@ -196,119 +160,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/jobs/import": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Imports job definitions: what Kibana exports, bodies of `PUT _ml/anomaly_detectors`, lists and calendars. They run
-         *     over the history at once. Jobs that cannot be run are refused with their reasons, the others imported.
-         */
-        post: operations["import_jobs"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/imported/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One imported job with its definition and run history. */
-        get: operations["job"];
-        put?: never;
-        post?: never;
-        /** Removes an imported job with its results. Requests of pages of another origin are refused. */
-        delete: operations["remove"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/imported/{id}/definition": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The file of an imported job: a JSON array of `{job, datafeed}` as Kibana imports it. */
-        get: operations["definition"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/imported/{id}/results": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What an imported job found: records, buckets and influencers as documents with the field names of Elastic's anomaly
-         *     results.
-         */
-        get: operations["results"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/imported/{id}/snapshots": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The model snapshots of an imported job. */
-        get: operations["job_snapshots"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/imported/{id}/{action}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Does something to an imported job: `enable`, `disable`, `run` (enables it, and it catches up at once), `reset` (drops
-         *     models and results and runs over the whole history), `forget` (learns from now on) or `revert` (to a snapshot, which
-         *     the body names). The body is JSON; `{}` for all but `revert`.
-         */
-        post: operations["act"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/jobs/{schema}/{perspective}": {
         parameters: {
             query?: never;
@@ -335,6 +186,23 @@ export interface paths {
         };
         /** This description. */
         get: operations["openapi_json"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every setting with its default, and every metric, as this program declares them. */
+        get: operations["reference"];
         put?: never;
         post?: never;
         delete?: never;
@@ -599,30 +467,6 @@ export interface components {
             /** @description The alerts, by falling score. */
             items: components["schemas"]["Alert"][];
         };
-        /** @description A note at a stretch of time. */
-        AnnotationItem: {
-            /** @description What is noted. */
-            annotation: string;
-            /**
-             * Format: int64
-             * @description End, ms since the epoch.
-             */
-            end_timestamp?: number | null;
-            /** @description Id, given by the service. */
-            id?: string;
-            /** @description The job that it is about; absent for all. */
-            job_id?: string | null;
-            /**
-             * Format: int64
-             * @description Start, ms since the epoch.
-             */
-            timestamp: number;
-        };
-        /** @description All annotations. */
-        AnnotationList: {
-            /** @description By time. */
-            items: components["schemas"]["AnnotationItem"][];
-        };
         /** @description One anomalous bucket of one series. */
         Anomaly: {
             /**
@@ -816,22 +660,6 @@ export interface components {
             /** @description The buckets, by time. */
             items: components["schemas"]["Bucket"][];
         };
-        /** @description A calendar of planned events. */
-        CalendarItem: {
-            /** @description Id; that of the path where it is put. */
-            calendar_id?: string;
-            /** @description Description. */
-            description?: string;
-            /** @description The events. */
-            events?: components["schemas"]["EventItem"][];
-            /** @description Jobs and groups that it is for; none or `_all` for every job. */
-            job_ids?: string[];
-        };
-        /** @description All calendars. */
-        CalendarList: {
-            /** @description By id. */
-            items: components["schemas"]["CalendarItem"][];
-        };
         /** @description One cell. */
         Cell: {
             /**
@@ -850,6 +678,26 @@ export interface components {
              */
             t: number;
         };
+        /** @description A key of a table. */
+        ConfigKey: {
+            /** @description What it means. */
+            about: string;
+            /** @description Its default as TOML; empty where there is none. */
+            default: string;
+            /** @description Its name. */
+            name: string;
+            /** @description The environment variable that goes over it. */
+            variable: string;
+        };
+        /** @description A table of the configuration file. */
+        ConfigTable: {
+            /** @description What it is about. */
+            about: string;
+            /** @description Its keys. */
+            keys: components["schemas"]["ConfigKey"][];
+            /** @description Its name. */
+            table: string;
+        };
         /** @description Things dropped for one reason. */
         DropCount: {
             /**
@@ -859,25 +707,6 @@ export interface components {
             count: number;
             /** @description Why. */
             reason: string;
-        };
-        /** @description A planned event. */
-        EventItem: {
-            /** @description What is planned. */
-            description: string;
-            /**
-             * Format: int64
-             * @description End, ms since the epoch.
-             */
-            end_time: number;
-            /** @description Nothing is learnt of its buckets; so unless told otherwise. */
-            skip_model_update?: boolean;
-            /** @description No results are made of its buckets; so unless told otherwise. */
-            skip_result?: boolean;
-            /**
-             * Format: int64
-             * @description Start, ms since the epoch.
-             */
-            start_time: number;
         };
         /** @description Someone who sends flow records. */
         Exporter: {
@@ -980,102 +809,81 @@ export interface components {
             /** @description Where to send. */
             listen: components["schemas"]["Listener"][];
         };
+        /** @description What a text is as a filter. */
+        FilterCheck: {
+            error: components["schemas"]["FilterMistake"] | null;
+            /** @description The filter in its plain form, in which it may be given to other requests. Empty for an empty text. */
+            filter: string | null;
+        };
+        /** @description Why a text is no filter, and where. */
+        FilterMistake: {
+            /** @description Column of the first character that is meant, from 1. */
+            column: number;
+            /** @description How many characters are meant; 0 at the end of the text. */
+            length: number;
+            /** @description What is wrong, and what was expected. */
+            message: string;
+        };
+        /** @description Sessions by client group, server, port and outcome, as a graph. */
+        FlowGraph: {
+            /**
+             * Format: int64
+             * @description Those of them that failed.
+             */
+            failed: number;
+            /** @description How many sessions go from one column to the next. */
+            links: components["schemas"]["FlowLink"][];
+            /** @description What sessions pass, by column and falling number of sessions; "other" last. */
+            nodes: components["schemas"]["FlowNode"][];
+            /**
+             * Format: int64
+             * @description Sessions in all.
+             */
+            sessions: number;
+        };
+        /** @description Sessions between two nodes. */
+        FlowLink: {
+            /**
+             * Format: int64
+             * @description Those of them that failed.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Sessions.
+             */
+            sessions: number;
+            /** @description Id of the node on the left. */
+            source: string;
+            /** @description Id of the node on the right. */
+            target: string;
+        };
+        /** @description A client group, a server, a port or an outcome. */
+        FlowNode: {
+            /** @description `client`, `server`, `port` or `outcome`. */
+            column: string;
+            /**
+             * Format: int64
+             * @description Those of them that failed.
+             */
+            failed: number;
+            /** @description The filter that leaves only its sessions; none for "other". */
+            filter: string | null;
+            /** @description Name within this answer. */
+            id: string;
+            /** @description For people. */
+            label: string;
+            /**
+             * Format: int64
+             * @description Sessions.
+             */
+            sessions: number;
+        };
         /** @description How the service is. */
         Health: {
             /** @description `ok`. */
             status: string;
         };
-        /** @description Something that cannot be run. */
-        ImportProblem: {
-            /** @description Where in the document. */
-            path: string;
-            /** @description What and why. */
-            problem: string;
-        };
-        /** @description What became of an import. */
-        ImportReport: {
-            /** @description Each job of the document. */
-            items: components["schemas"]["ImportedItem"][];
-        };
-        /** @description What became of one job of an import. */
-        ImportedItem: {
-            /** @description It can be run, and unless only tried is imported. */
-            accepted: boolean;
-            /** @description It is new, or another than before. */
-            changed: boolean;
-            /** @description Why it cannot be run, by JSON path. */
-            errors: components["schemas"]["ImportProblem"][];
-            /** @description Id. */
-            job_id: string;
-            /** @description What the user should know. */
-            notes: string[];
-        };
-        /** @description An imported job. */
-        ImportedJob: {
-            /**
-             * Format: int64
-             * @description Length of a bucket, seconds.
-             */
-            bucket_span: number;
-            /** @description The definition as Kibana has it; only where one job is asked for. */
-            definition: unknown;
-            /** @description Description. */
-            description: string;
-            /** @description What is watched, one line for each detector. */
-            detectors: string[];
-            /** @description Why it failed. */
-            error: string | null;
-            /** @description Name of its file. */
-            filename: string;
-            /** @description Groups that it is listed under. */
-            groups: string[];
-            /** @description Path of its file. */
-            href: string;
-            /**
-             * Format: int64
-             * @description When it was imported, ms since the epoch.
-             */
-            imported: number;
-            /** @description Id. */
-            job_id: string;
-            /**
-             * Format: int64
-             * @description How far its end is behind, seconds.
-             */
-            lag_seconds: number;
-            /**
-             * Format: int64
-             * @description Start of the last bucket that was scored, ms since the epoch.
-             */
-            last_bucket: number | null;
-            /**
-             * Format: int64
-             * @description Memory of the models, bytes.
-             */
-            memory_bytes: number;
-            /** @description What the user should know. */
-            notes: string[];
-            progress: components["schemas"]["JobProgress"] | null;
-            /**
-             * Format: int64
-             * @description Series that are not, for want of memory.
-             */
-            refused_series: number;
-            /** @description The newest runs that scored something or failed, newest first; only where one job is asked for. */
-            runs: components["schemas"]["JobRun"][];
-            /**
-             * Format: int64
-             * @description Series that are modelled.
-             */
-            series: number;
-            /** @description Whether it runs: `running`, `catching_up`, `disabled` or `failed`. */
-            state: components["schemas"]["ImportedState"];
-        };
-        /**
-         * @description Whether an imported job runs.
-         * @enum {string}
-         */
-        ImportedState: "running" | "catching_up" | "disabled" | "failed";
         /** @description Someone or something that an anomaly is due to. */
         Influencer: {
             /** @description `client_ip`, `server_ip`, `server_port`, `outcome` or `observer`. */
@@ -1169,48 +977,8 @@ export interface components {
         };
         /** @description All jobs. */
         JobList: {
-            /** @description The jobs that were imported, by id. */
-            imported: components["schemas"]["ImportedJob"][];
-            /** @description The jobs that come with the program: ECS first, by perspective. */
+            /** @description The jobs: ECS first, by perspective. */
             items: components["schemas"]["Job"][];
-        };
-        /** @description How far a job is. */
-        JobProgress: {
-            /**
-             * Format: int64
-             * @description Buckets scored.
-             */
-            done: number;
-            /**
-             * Format: int64
-             * @description All of them.
-             */
-            of: number;
-        };
-        /** @description One run. */
-        JobRun: {
-            /**
-             * Format: int64
-             * @description When, ms since the epoch.
-             */
-            at: number;
-            /**
-             * Format: int64
-             * @description Buckets scored.
-             */
-            buckets: number;
-            /** @description Why it failed. */
-            error: string | null;
-            /**
-             * Format: int64
-             * @description Records found.
-             */
-            records: number;
-            /**
-             * Format: int64
-             * @description Of these, scored anew because of late data.
-             */
-            revised: number;
         };
         /**
          * @description Whether a job scores.
@@ -1261,6 +1029,15 @@ export interface components {
             /** @description Server address or prefix. */
             server?: string | null;
         };
+        /** @description A metric. */
+        MetricEntry: {
+            /** @description What it says. */
+            help: string;
+            /** @description `counter` or `gauge`. */
+            kind: string;
+            /** @description Its name as it is exposed. */
+            name: string;
+        };
         /** @description A silence to be made. */
         NewSilence: {
             /** @description Who makes it. */
@@ -1308,19 +1085,12 @@ export interface components {
             /** @description Kind of problem; `about:blank` says that the status tells it. */
             type: string;
         };
-        /** @description An order to go back to a snapshot. */
-        Revert: {
-            /**
-             * @description Also drop the results since, and run over them again.
-             * @default false
-             */
-            delete_results: boolean;
-            /**
-             * Format: int64
-             * @description The snapshot: end of its last bucket, ms since the epoch.
-             * @default 0
-             */
-            snapshot: number;
+        /** @description Settings and metrics. */
+        Reference: {
+            /** @description Tables of the configuration file, in its order. */
+            config: components["schemas"]["ConfigTable"][];
+            /** @description Metrics of `/metrics`. */
+            metrics: components["schemas"]["MetricEntry"][];
         };
         /**
          * @description Field vocabulary.
@@ -1633,11 +1403,6 @@ export interface components {
          * @enum {string}
          */
         SinkState: "disabled" | "idle" | "sending" | "failing" | "full";
-        /** @description Snapshots of a job. */
-        SnapshotList: {
-            /** @description End of the last bucket of each, ms since the epoch, ascending. */
-            items: number[];
-        };
         /** @description The state of things over a time range. */
         Summary: {
             /** @description Anomalies by severity. */
@@ -1752,108 +1517,6 @@ export interface operations {
             };
         };
     };
-    annotations: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AnnotationList"];
-                };
-            };
-        };
-    };
-    annotate: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AnnotationItem"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AnnotationItem"];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    remove_annotation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description annotation id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     anomalies: {
         parameters: {
             query?: {
@@ -1873,6 +1536,8 @@ export interface operations {
                 client?: string;
                 /** @description Only this level: `server_port`, server, port, client or perspective. */
                 level?: string;
+                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
+                filter?: string;
                 /** @description `score` (the default) or `time`. */
                 sort?: string;
                 /** @description Items on a page, 1000 at most; 100 when absent. */
@@ -1946,111 +1611,6 @@ export interface operations {
             };
         };
     };
-    calendars: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CalendarList"];
-                };
-            };
-        };
-    };
-    put_calendar: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description calendar id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CalendarItem"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CalendarItem"];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    remove_calendar: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description calendar id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     events: {
         parameters: {
             query?: never;
@@ -2113,6 +1673,82 @@ export interface operations {
             };
         };
     };
+    filter: {
+        parameters: {
+            query?: {
+                /** @description The text. */
+                text?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilterCheck"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    flows: {
+        parameters: {
+            query?: {
+                /** @description Sessions that end at or after this; 24 hours before `to` when absent. */
+                from?: string;
+                /** @description Sessions that end before this; now when absent. */
+                to?: string;
+                /** @description Only this perspective: edge, inbound, outbound or private. */
+                perspective?: string;
+                /** @description Only this class of outcomes: established, failed, probe or indeterminate. */
+                class?: string;
+                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
+                filter?: string;
+                /** @description What counts as one client: prefix (the default; /24 of IPv4, /48 of IPv6) or address. */
+                clients?: string;
+                /** @description How many clients, servers and ports are named, 50 at most; 10 when absent. The rest is summed. */
+                limit?: number;
+                /** @description json, csv or ndjson; else by `Accept`. */
+                format?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowGraph"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     influencers: {
         parameters: {
             query?: {
@@ -2122,6 +1758,8 @@ export interface operations {
                 to?: string;
                 /** @description Only this perspective: edge, inbound, outbound or private. */
                 perspective?: string;
+                /** @description Only those of anomalies that pass, in the filter language: `server 10.2.0.0/16 and not port 443`. */
+                filter?: string;
             };
             header?: never;
             path?: never;
@@ -2165,301 +1803,6 @@ export interface operations {
                 };
             };
             400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    import_jobs: {
-        parameters: {
-            query?: {
-                /** @description 1: only say what would become of it. */
-                dry_run?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": unknown;
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ImportReport"];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    job: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description job id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ImportedJob"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    remove: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description job id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    definition: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description job id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    results: {
-        parameters: {
-            query?: {
-                /** @description Vocabulary of the documents: ecs or codex; that of the definition when absent. */
-                schema?: string;
-                /** @description json (the default: an object with `items`), ndjson, csv, or bulk, which Elasticsearch's `_bulk` takes. */
-                format?: string;
-                /** @description Start of the range; 24 hours before its end when absent. */
-                from?: string;
-                /** @description End of the range; now when absent. */
-                to?: string;
-                /** @description Only documents of this score or more (0-100). */
-                min_score?: number;
-            };
-            header?: never;
-            path: {
-                /** @description job id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                    "application/x-ndjson": string;
-                    "text/csv": string;
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    job_snapshots: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description job id */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SnapshotList"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    act: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description job id */
-                id: string;
-                /** @description enable, disable, run, reset, forget or revert */
-                action: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Revert"];
-            };
-        };
-        responses: {
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ImportedJob"];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2523,6 +1866,33 @@ export interface operations {
             };
         };
     };
+    reference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reference"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     results: {
         parameters: {
             query?: {
@@ -2534,6 +1904,8 @@ export interface operations {
                 from?: string;
                 /** @description End of the range; now when absent. */
                 to?: string;
+                /** @description Only records that pass, in the filter language; buckets and influencers are then left out. */
+                filter?: string;
             };
             header?: never;
             path?: never;
@@ -2632,6 +2004,8 @@ export interface operations {
                 exporter?: string;
                 /** @description IANA protocol number. */
                 proto?: number;
+                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
+                filter?: string;
                 /** @description Items on a page, 1000 at most (10000 in other forms than JSON); 100 when absent. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -2864,6 +2238,8 @@ export interface operations {
                 by?: string;
                 /** @description Only this perspective: edge, inbound, outbound or private. */
                 perspective?: string;
+                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
+                filter?: string;
                 /** @description About so many cells, 1000 at most; 96 when absent. */
                 cells?: number;
                 /** @description Lanes, 100 at most; 10 when absent. */

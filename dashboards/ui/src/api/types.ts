@@ -40,3 +40,8 @@ export interface Page<T> {
   items: T[];
   next_cursor: string | null;
 }
+
+export type Silence = Schemas['Silence'];
+export type SilenceList = Schemas['SilenceList'];
+export type SinkList = Schemas['SinkList'];
+export type AlertList = Schemas['AlertList'];
