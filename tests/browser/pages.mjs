@@ -24,6 +24,7 @@ const PAGES = [
   ['series-pick', '/series', (page) => page.getByRole('heading', { level: 1 }).waitFor()],
   ['sessions', '/sessions', (page) => byId(page, 'session-row').first().waitFor()],
   ['sessions-flows', '/sessions?view=flows', (page) => byId(page, 'sankey').waitFor()],
+  ['sessions-live', '/sessions?view=live', (page) => page.getByRole('heading', { level: 1 }).waitFor()],
   ['jobs', '/jobs', (page) => byId(page, 'job-row').first().waitFor()],
   ['jobs-preview', '/jobs?preview=ecs-edge', (page) => byId(page, 'job-preview').waitFor()],
   ['exporters', '/exporters', (page) => byId(page, 'exporter-row').first().waitFor()],
