@@ -80,7 +80,8 @@ impl TextSessions {
         let stored = session_schema();
         let shown = stored.fields().iter().map(|field| {
             if ADDRESS_COLUMNS.contains(&field.name().as_str()) {
-                Arc::new(Field::new(field.name(), DataType::Utf8, field.is_nullable()))
+                // A function makes the text, and what functions make may be null as far as plans know.
+                Arc::new(Field::new(field.name(), DataType::Utf8, true))
             } else {
                 Arc::clone(field)
             }

@@ -54,6 +54,10 @@ fn addresses_are_text_and_times_choose_files() {
         ),
         64
     );
+    let grouped = "SELECT server_ip, outcome, count(*) AS n FROM sessions WHERE outcome_class = 'failed' GROUP BY 1, 2 \
+                   ORDER BY n DESC LIMIT 20";
+    assert_eq!(count(&store, &format!("SELECT count(*) FROM ({grouped})")), 1);
+    assert_eq!(count(&store, &format!("SELECT n FROM ({grouped})")), 8);
     assert_eq!(count(&store, "SELECT count(*) FROM results WHERE result_type = 'record'"), 0);
 }
 
