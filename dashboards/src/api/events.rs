@@ -21,6 +21,7 @@ const SILENCE: Duration = Duration::from_secs(15);
     params(("Last-Event-ID" = Option<u64>, Header, description = "Id of the last event seen")),
     responses(
         (status = 200, body = String, content_type = "text/event-stream"),
+        (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
         (status = 503, body = ProblemDocument, content_type = "application/problem+json"),
     ),
 )]

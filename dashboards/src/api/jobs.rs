@@ -49,6 +49,7 @@ pub struct JobFileQuery {
     ),
     responses(
         (status = 200, body = serde_json::Value, content_type = "application/json"),
+        (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, body = ProblemDocument, content_type = "application/problem+json"),
     ),
 )]

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::App;
 use crate::params::{NoParams, Params};
+use crate::problem::ProblemDocument;
 
 /// What answers.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,7 +27,10 @@ pub struct Version {
 }
 
 /// What answers.
-#[utoipa::path(get, path = "/api/v1/version", tag = "service", responses((status = 200, body = Version)))]
+#[utoipa::path(get, path = "/api/v1/version", tag = "service", responses(
+    (status = 200, body = Version),
+    (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
+))]
 pub async fn version(State(app): App, Params(NoParams {}): Params<NoParams>) -> Json<Version> {
     Json(Version {
         name: "halfopen".to_owned(),
@@ -40,6 +44,7 @@ pub async fn version(State(app): App, Params(NoParams {}): Params<NoParams>) -> 
 /// This description.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "service", responses(
     (status = 200, body = serde_json::Value, content_type = "application/json"),
+    (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub async fn openapi_json(Params(NoParams {}): Params<NoParams>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], super::openapi())
