@@ -23,6 +23,8 @@ export interface SeriesPlotInput {
   /** Bucket to mark, its start in ms. */
   selected?: number | undefined;
   bucketMs: number;
+  /** Times to mark with a flag. */
+  notes?: readonly { timestamp: number; annotation: string }[];
   onzoom?: (span: Span) => void;
   onpick?: (time: number) => void;
 }
@@ -53,7 +55,7 @@ export function seriesOptions(
     hooks: {
       ...actions.hooks,
       drawClear: [(plot) => drawBucket(plot, colours, input)],
-      draw: [(plot) => drawMarks(plot, colours, points)],
+      draw: [(plot) => drawNotes(plot, colours, input.notes ?? []), (plot) => drawMarks(plot, colours, points)],
     },
   };
 }
@@ -84,6 +86,31 @@ function drawBucket(plot: uPlot, colours: Palette, { selected, bucketMs }: Serie
   plot.ctx.fillStyle = colours.accent;
   plot.ctx.fillRect(left, plot.bbox.top, Math.max(3, right - left), plot.bbox.height);
   plot.ctx.restore();
+}
+
+/** A dashed line with a flag at each noted time that is in view. */
+function drawNotes(plot: uPlot, colours: Palette, notes: readonly { timestamp: number }[]) {
+  const { ctx, bbox } = plot;
+  const ratio = devicePixelRatio;
+  ctx.save();
+  ctx.strokeStyle = colours.accent;
+  ctx.fillStyle = colours.accent;
+  ctx.lineWidth = ratio;
+  for (const { timestamp } of notes) {
+    const x = plot.valToPos(timestamp / 1000, 'x', true);
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.setLineDash([3 * ratio, 3 * ratio]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x + 8 * ratio, bbox.top + 3 * ratio);
+    ctx.lineTo(x, bbox.top + 6 * ratio);
+    ctx.fill();
+  }
+  ctx.restore();
 }
 
 /** A disc for an anomaly of one bucket, a cross for one of several; larger and ringed the more severe. */
