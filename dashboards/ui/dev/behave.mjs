@@ -57,7 +57,8 @@ await scene('keys', '', async (page, param) => {
   await page.keyboard.press('t');
   expect((await page.locator('html').getAttribute('data-theme')) === 'dark', 't is dark');
   await page.keyboard.press('/');
-  await page.keyboard.type('10.2.0.9:25\n');
+  await page.keyboard.type('server 10.2.0.9 and port 25\n');
+  await page.waitForURL(/server=/);
   expect(param('server') === '10.2.0.9' && param('port') === '25', 'the filter goes into the address');
   await page.waitForFunction(() => document.querySelectorAll('[data-testid="anomaly-row"]').length === 1);
   await page.keyboard.press('Escape');
@@ -72,7 +73,7 @@ await scene('keys', '', async (page, param) => {
 
 await scene('few requests', '', async (page) => {
   await rows(page).first().waitFor();
-  await page.locator('.u-over').first().waitFor();
+  await page.locator('.mini svg').first().waitFor();
   const asked = [];
   page.on(
     'request',

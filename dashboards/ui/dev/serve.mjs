@@ -29,6 +29,16 @@ function filterCheck(text) {
   return { filter: null, error: { column, length: 6, message } };
 }
 
+/** Fields of a filter that is single values joined by "and". */
+function filterFields(text) {
+  return Object.fromEntries(
+    text
+      .split(' and ')
+      .map((part) => part.trim().split(' '))
+      .filter((part) => part.length === 2),
+  );
+}
+
 function summary(all, sessionsSeen, mode, now) {
   const counts = { critical: 0, major: 0, minor: 0, warning: 0 };
   for (const a of all) if (a.severity in counts) counts[a.severity] += 1;
@@ -80,11 +90,12 @@ function answer(path, query, mode, now) {
       return summary(all, 1_204_331, mode, now);
     case 'anomalies': {
       const min = Number(query.get('min_score') ?? 0);
+      const said = filterFields(query.get('filter') ?? '');
       const items = all.filter(
         (a) =>
           a.score >= min &&
-          ['server', 'port'].every((f) => !query.get(f) || String(a[f]) === query.get(f)) &&
-          (!query.get('client') || a.influencers.some((i) => i.value === query.get('client'))),
+          ['server', 'port'].every((f) => !said[f] || String(a[f]) === said[f]) &&
+          (!said.client || a.influencers.some((i) => i.value === said.client)),
       );
       items.sort((a, b) => (query.get('sort') === 'time' ? b.timestamp - a.timestamp : b.score - a.score));
       const start = Number(query.get('cursor') ?? 0);
@@ -145,6 +156,11 @@ function answer(path, query, mode, now) {
       return flows(query);
     case 'filter':
       return filterCheck(query.get('text') ?? '');
+    case 'alerts':
+    case 'silences':
+    case 'sinks':
+    case 'annotations':
+      return { items: [] };
     case 'reference':
       return reference;
     case 'openapi.json':
