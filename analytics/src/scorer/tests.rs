@@ -1,5 +1,7 @@
 //! Behaviour of the scorer on tables.
 
+mod nuisances;
+
 use proptest::prelude::*;
 
 use super::*;
