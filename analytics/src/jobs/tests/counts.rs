@@ -272,7 +272,7 @@ fn queries() -> Vec<Case> {
         ),
         (
             json!({"regexp": {"l4.session.outcome": "(no|half)_.*"}}),
-            "outcome LIKE 'no!_%' ESCAPE '!' OR outcome LIKE 'half!_%' ESCAPE '!'",
+            "starts_with(outcome, 'no_') OR starts_with(outcome, 'half_')",
         ),
         (
             json!({"query_string": {"query": "server.port:443 AND NOT l4.session.outcome:refused"}}),

@@ -33,7 +33,7 @@ fn metric_is_three_functions() {
 fn documents_without_a_value_are_left_out_unless_asked_for() {
     let (_folder, store) = world(1_000);
     let detector = json!({"function": "count", "by_field_name": "server.domain", "use_null": true});
-    let sql = "SELECT CAST(\"end\" AS BIGINT) / 900000000, server_host, CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), \
+    let sql = "SELECT CAST(\"end\" AS BIGINT) / 900000000, server_host, CAST(NULL AS VARCHAR) AS one, CAST(NULL AS VARCHAR) AS two, \
                CAST(count(*) AS DOUBLE) FROM sessions WHERE end_reason <> 'active' GROUP BY 1, 2";
     same(&ran(&store, &job(&detector, &all())), &asked(&store, sql), "use_null");
 }
@@ -59,7 +59,7 @@ fn aggregations_of_the_ratio_form() {
         }}}}});
     let select = |value: &str| {
         format!(
-            "SELECT CAST(\"end\" AS BIGINT) / 900000000, CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), server_ip, {value} \
+            "SELECT CAST(\"end\" AS BIGINT) / 900000000, CAST(NULL AS VARCHAR) AS one, CAST(NULL AS VARCHAR) AS two, server_ip, {value} \
              FROM sessions WHERE proto = 6 AND end_reason <> 'active' GROUP BY 1, 4"
         )
     };
@@ -147,7 +147,7 @@ fn runtime_fields_are_computed() {
     let mut json = job(&detector, &json!({"exists": {"field": "l4.session.established"}}));
     json["datafeed"]["runtime_mappings"] = json!({"failed": {"type": "long",
         "script": {"source": "emit(doc['l4.session.established'].value ? 0 : 1)"}}});
-    let sql = "SELECT CAST(\"end\" AS BIGINT) / 900000000, CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), server_ip, \
+    let sql = "SELECT CAST(\"end\" AS BIGINT) / 900000000, CAST(NULL AS VARCHAR) AS one, CAST(NULL AS VARCHAR) AS two, server_ip, \
                avg(CASE WHEN outcome_class = 'failed' THEN 1.0 ELSE 0.0 END) FROM sessions \
                WHERE end_reason <> 'active' AND outcome_class IN ('failed', 'established') GROUP BY 1, 4";
     same(&ran(&store, &json), &asked(&store, sql), "runtime field");
