@@ -99,7 +99,7 @@ async fn tables_come_as_csv_and_ndjson() {
         ("buckets", "perspective,timestamp,bucket_span,score", 2),
         ("sessions", "session_id,start,end,proto,proto_name,client_ip", 2),
         ("series?perspective=inbound", "t,actual,attempts,typical", 2),
-        ("exporters", "address,domain,protocols", 1),
+        ("exporters", "address,name,domain,protocols", 1),
     ];
     for (path, header, rows) in lists {
         let path = format!("/api/v1/{path}");
