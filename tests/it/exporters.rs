@@ -82,6 +82,7 @@ const NAMES: &[(&str, &str)] = &[
     ("engine_id", "engineId"),
     ("scope_system", "scopeSystem"),
     ("flows", "deltaFlowCount"),
+    ("forwarding_status", "forwardingStatus"),
     ("out_pkts", "postPacketDeltaCount"),
     ("out_bytes", "postOctetDeltaCount"),
     ("vmwareIngressInterfaceAttr", "ingressInterfaceAttr"),
@@ -97,8 +98,9 @@ const NAMES: &[(&str, &str)] = &[
     ("wlan_ssid", "wlanSSID"),
 ];
 
-/// What the codec takes from the header as a whole: the number of records in the message.
-const NOT_A_FIELD: &str = "flow_records";
+/// What the codec makes of its own: the number of records in the message's header, and parts of the octets of an MPLS label
+/// stack entry, which we show as the three octets that they are.
+const NOT_A_FIELD: [&str; 2] = ["flow_records", "mpls_label_stack_octets"];
 
 fn contexts() -> Vec<Value> {
     let Some(expected) = corpus("netflow/expected.json") else { return Vec::new() };
@@ -163,7 +165,7 @@ fn whole_events_of_real_exporters() {
                 wrong.push(format!("{place}: no such record"));
                 continue;
             };
-            for (name, value) in expected.iter().filter(|(name, _)| *name != NOT_A_FIELD) {
+            for (name, value) in expected.iter().filter(|(name, _)| !NOT_A_FIELD.contains(&name.as_str())) {
                 compared += 1;
                 match ours(record, name) {
                     Some(ours) if alike(name, ours, value) => {}

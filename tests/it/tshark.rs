@@ -66,21 +66,26 @@ fn export(capture: &Path, options: &[&str], to: &Path) {
     }
 }
 
-/// All values of one of Wireshark's fields, in order.
-fn theirs(capture: &Path, field: &str) -> Vec<String> {
+/// All values of each of Wireshark's fields, in order.
+fn theirs(capture: &Path, fields: &[&str]) -> Vec<Vec<String>> {
     let output = real("tshark")
         .arg("-r")
         .arg(capture)
-        .args(["-d", "udp.port==2056,cflow", "-T", "fields", "-e", field])
+        .args(["-n", "-d", "udp.port==2056,cflow", "-T", "fields", "-E", "separator=;"])
+        .args(fields.iter().flat_map(|field| ["-e", field]))
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     let number = |text: &str| text.strip_prefix("0x").and_then(|hex| u64::from_str_radix(hex, 16).ok());
-    text.split([',', '\n'])
-        .filter(|value| !value.is_empty())
-        .map(|value| number(value).map_or_else(|| value.to_owned(), |number| number.to_string()))
-        .collect()
+    let mut all = vec![Vec::new(); fields.len()];
+    for line in text.lines() {
+        for (values, column) in all.iter_mut().zip(line.split(';')) {
+            let values_of = column.split(',').filter(|value| !value.is_empty());
+            values.extend(values_of.map(|text| number(text).map_or_else(|| text.to_owned(), |n| n.to_string())));
+        }
+    }
+    all
 }
 
 fn seconds(record: &Map<String, Value>) -> Option<f64> {
@@ -96,16 +101,19 @@ fn compare(options: &[&str]) {
     let text = stdout(["decode", exported.to_str().unwrap()]);
     let records: Vec<Map<String, Value>> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(records.len() >= 19, "{options:?}: {text}");
-    for (field, names) in FIELDS {
+    let fields: Vec<&str> = FIELDS.iter().map(|(field, _)| *field).chain([DURATION]).collect();
+    let mut theirs = theirs(&exported, &fields);
+    let durations = theirs.pop().unwrap();
+    for ((field, names), theirs) in FIELDS.iter().zip(theirs) {
         let ours: Vec<String> = records
             .iter()
             .flat_map(|record| names.iter().filter_map(|name| record.get(*name)))
             .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
             .collect();
-        assert_eq!(ours, theirs(&exported, field), "{options:?} {field}");
+        assert_eq!(ours, theirs, "{options:?} {field}");
     }
     let ours: Vec<f64> = records.iter().filter_map(seconds).collect();
-    let theirs: Vec<f64> = theirs(&exported, DURATION).iter().map(|text| text.parse().unwrap()).collect();
+    let theirs: Vec<f64> = durations.iter().map(|text| text.parse().unwrap()).collect();
     assert_eq!(ours.len(), theirs.len(), "{options:?}");
     for (ours, theirs) in ours.iter().zip(&theirs) {
         assert!((ours - theirs).abs() < 0.0015, "{options:?}: {ours} {theirs}");

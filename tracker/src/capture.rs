@@ -148,7 +148,7 @@ impl Capture {
         }
         socket.bind(index)?;
         if let Some(group) = settings.fanout {
-            socket.fanout(group)?;
+            socket.fanout(group, settings.outgoing)?;
         }
         Ok(Self { ring, socket, link, total: CaptureStats::default() })
     }

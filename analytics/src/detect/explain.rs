@@ -8,7 +8,7 @@ use jobs::{Cause, Influencer, Level, Score, SeriesKey};
 use tracker::{Outcome, Perspective};
 
 use crate::buckets::count::Rows;
-use crate::buckets::counts::TCP_FAILURES;
+use crate::buckets::counts::{TCP_FAILURES, Tally};
 use crate::detect::world::{ScoredSeries, View};
 use crate::error::Result;
 use crate::results::columns::Columns;
@@ -144,7 +144,10 @@ pub fn cause(one: &ScoredSeries, failures: &[&Failure]) -> Option<Cause> {
             TCP_FAILURES.iter().zip(tally.outcomes).filter(|(o, _)| outcomes.contains(o)).map(|(_, n)| n).sum();
         (count, count as f64 / failed as f64)
     };
-    let made = |group: &str, evidence: String| Some(Cause { group: group.to_owned(), evidence });
+    let mix = mix(tally);
+    let made = |group: &str, evidence: String| {
+        Some(Cause { group: group.to_owned(), evidence: format!("{evidence} ({mix})") })
+    };
     let mut clients: BTreeMap<IpAddr, u64> = BTreeMap::new();
     for failure in failures {
         *clients.entry(failure.client).or_default() += failure.failed;
@@ -194,4 +197,17 @@ pub fn cause(one: &ScoredSeries, failures: &[&Failure]) -> Option<Cause> {
         );
     }
     None
+}
+
+/// How the failed sessions ended and where, the evidence behind every hint: `120 refused, 30 no answer; 38 clients, 1 port`.
+fn mix(tally: &Tally) -> String {
+    let mut parts: Vec<(u64, Outcome)> = tally.outcomes.into_iter().zip(TCP_FAILURES).filter(|(n, _)| *n > 0).collect();
+    parts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    let outcomes: Vec<String> = parts
+        .iter()
+        .take(3)
+        .map(|(count, outcome)| format!("{count} {}", outcome.as_str().replace('_', " ")))
+        .collect();
+    let number = |count: u64, name: &str| format!("{count} {name}{}", if count == 1 { "" } else { "s" });
+    format!("{}; {}, {}", outcomes.join(", "), number(tally.clients, "client"), number(tally.ports, "port"))
 }

@@ -42,7 +42,10 @@ impl Renormaliser {
     pub fn surprise(&self, surprise: f64) -> f64 {
         let place = self.knots.partition_point(|(at, _)| *at <= surprise);
         match place.checked_sub(1).map(|at| self.knots[at]) {
-            None => surprise,
+            None => match self.knots.first() {
+                Some((first, to)) => surprise * to / first,
+                None => surprise,
+            },
             // Beyond what is known the last difference stays.
             Some((at, to)) if place == self.knots.len() => surprise - (at - to),
             Some((at, to)) => {

@@ -28,10 +28,12 @@ struct Column<'a> {
 impl Column<'_> {
     #[inline]
     fn each<const N: usize>(&self, flows: &mut [FlowRecord], set: impl Fn(&mut FlowRecord, [u8; N])) {
-        for (flow, row) in flows.iter_mut().zip(self.rows.iter()) {
-            if let Some(octets) = row.get(self.at..).and_then(<[u8]>::first_chunk) {
+        let mut rest = self.rows.bytes;
+        for flow in flows {
+            if let Some(octets) = rest.get(self.at..).and_then(<[u8]>::first_chunk) {
                 set(flow, *octets);
             }
+            rest = rest.get(self.rows.stride..).unwrap_or_default();
         }
     }
 

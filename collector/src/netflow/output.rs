@@ -16,6 +16,9 @@ use super::wire::is_padding;
 
 /// Where decoded records go.
 pub(crate) trait Output {
+    /// Called before the records of each set.
+    fn begin(&mut self, _context: &MessageContext, _template: &Template) {}
+
     /// Takes records, each exactly as long as the template says.
     fn records(&mut self, source: &mut Source, context: &MessageContext, template: &Template, rows: &Rows<'_>);
 }
@@ -23,27 +26,33 @@ pub(crate) trait Output {
 /// Appends flow records; ignores options data (the source has learnt them already).
 pub(crate) struct FlowOutput<'a> {
     out: &'a mut Vec<FlowRecord>,
+    /// What the records of the set have in common.
+    prototype: Option<FlowRecord>,
 }
 
 impl<'a> FlowOutput<'a> {
     pub(crate) fn new(out: &'a mut Vec<FlowRecord>) -> Self {
-        Self { out }
+        Self { out, prototype: None }
     }
 }
 
 impl Output for FlowOutput<'_> {
+    fn begin(&mut self, context: &MessageContext, template: &Template) {
+        self.prototype = template.plan.is_flow().then(|| template.plan.prototype(context));
+    }
+
     fn records(&mut self, source: &mut Source, context: &MessageContext, template: &Template, rows: &Rows<'_>) {
         if template.is_options() {
             return;
         }
         let count = rows.iter().len();
         let plan = &template.plan;
-        if !plan.is_flow() {
+        let Some(prototype) = self.prototype else {
             source.counters.drops.add(DropReason::NotAFlow, count as u64);
             return;
-        }
+        };
         let first = self.out.len();
-        self.out.resize(first + count, plan.prototype(context));
+        self.out.resize(first + count, prototype);
         let flows = &mut self.out[first..];
         plan.fill(rows, context, flows);
         let (options, fixed) = (&source.options, source.sampling_override);
@@ -97,6 +106,7 @@ pub(crate) fn decode_set<O: Output>(
     out: &mut O,
 ) -> u32 {
     source.counters.data_sets_decoded += 1;
+    out.begin(context, template);
     let mut take = |rows: Rows<'_>| {
         let count = rows.iter().len() as u64;
         source.counters.records += count;

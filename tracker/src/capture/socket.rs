@@ -146,8 +146,12 @@ impl Socket {
     }
 
     /// Shares the interface's frames with the other sockets of the group, each flow to one of them.
-    pub fn fanout(&self, group: u16) -> Result<(), CaptureError> {
-        let mode = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
+    ///
+    /// A group has its own say on frames that this host sends; that of its sockets does not count in it.
+    pub fn fanout(&self, group: u16, outgoing: bool) -> Result<(), CaptureError> {
+        const IGNORE_OUTGOING: u32 = 0x4000;
+        let mut mode = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
+        mode |= if outgoing { 0 } else { IGNORE_OUTGOING };
         let value = u32::from(group) | mode << 16;
         self.set(libc::PACKET_FANOUT, &value, "setsockopt PACKET_FANOUT")
     }

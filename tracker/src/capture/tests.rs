@@ -202,6 +202,26 @@ fn a_group_shares_the_flows() {
 }
 
 #[test]
+fn a_group_on_loopback_sees_each_frame_once() {
+    let group = Some((std::process::id() & 0xffff) as u16 ^ 0x5a5a);
+    let filter = Some(Filter::new("udp and dst port 9017").unwrap());
+    let settings = CaptureSettings { fanout: group, filter, ..quick("lo") };
+    let mut captures: Vec<Capture> = match (0..2).map(|_| Capture::open(&settings)).collect() {
+        Ok(captures) => captures,
+        Err(error) => return eprintln!("skipped: {error}"),
+    };
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..20 {
+        socket.send_to(b"x", "127.0.0.1:9017").unwrap();
+    }
+    let mut seen = 0;
+    for capture in &mut captures {
+        while capture.next_block(Duration::from_millis(200), |_, _, _| seen += 1).unwrap() {}
+    }
+    assert_eq!(seen, 20);
+}
+
+#[test]
 fn errors_are_clear() {
     match Capture::open(&quick("no-such-if")) {
         Err(CaptureError::NoInterface { interface }) => assert_eq!(interface, "no-such-if"),

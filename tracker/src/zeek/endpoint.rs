@@ -375,21 +375,6 @@ impl Conn<'_> {
     }
 }
 
-/// What a connection was, read for its record.
-pub(crate) struct Summary {
-    pub history: String,
-    pub sizes: [u64; 2],
-}
-
-/// History and sizes of a TCP connection.
-pub(crate) fn summary(ends: &[End; 2], history: History, extra: Option<&Extra>) -> Summary {
-    let wraps = extra.map_or([[0; 2]; 2], |extra| extra.wraps);
-    let mut letters: String = history.letters().map(char::from).collect();
-    letters.push_str(extra.map_or("", |extra| &extra.more));
-    let sizes = [ends[0].size(wraps[0], ends[1]), ends[1].size(wraps[1], ends[0])];
-    Summary { history: letters, sizes }
-}
-
 /// How often the sequence space has wrapped at `seq`, given where it was at `last`.
 fn wraps_after(seq: u32, last: u32, wraps: u16) -> u16 {
     match delta(seq, last) {
@@ -407,4 +392,7 @@ fn relative(start: u32, seq: u32, last: u32, wraps: u16) -> u64 {
     }
 }
 
+mod summary;
 mod transition;
+
+pub(crate) use summary::summary;

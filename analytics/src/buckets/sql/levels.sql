@@ -93,11 +93,12 @@ series AS (
         coalesce(f.half_open_reset_resp, 0) AS half_open_reset_resp
     FROM attempts a
     LEFT JOIN failures f
-        ON a.bucket IS NOT DISTINCT FROM f.bucket
-        AND a.perspective IS NOT DISTINCT FROM f.perspective
-        AND a.server_ip IS NOT DISTINCT FROM f.server_ip
-        AND a.server_port IS NOT DISTINCT FROM f.server_port
-        AND a.client_ip IS NOT DISTINCT FROM f.client_ip
+        -- Without the parentheses the right side of the first comparison is all the rest.
+        ON (a.bucket IS NOT DISTINCT FROM f.bucket)
+        AND (a.perspective IS NOT DISTINCT FROM f.perspective)
+        AND (a.server_ip IS NOT DISTINCT FROM f.server_ip)
+        AND (a.server_port IS NOT DISTINCT FROM f.server_port)
+        AND (a.client_ip IS NOT DISTINCT FROM f.client_ip)
 ),
 ranked AS (
     SELECT

@@ -99,12 +99,14 @@ impl Expert {
         Some(self.level + self.slope + shape)
     }
 
-    fn learn(&mut self, phases: &Phases, value: f64, gain: f64, floor: f64, keep: f64) {
+    fn learn(&mut self, phases: &Phases, value: f64, gain: f64, (floor, unit): (f64, f64)) {
         let forecast = self.forecast(phases);
         if let Some(forecast) = forecast {
             let error = value - forecast;
             let scale = self.scale.value(floor);
-            self.merit = self.merit * keep - scale.ln() - (error.abs() / scale).min(6.0);
+            // In units of the series' own spread, so that merits mean the same on every scale.
+            self.merit =
+                self.merit * 0.5_f64.powf(1.0 / MERIT_LIFE) - (scale / unit).ln() - (error.abs() / scale).min(6.0);
             self.scale.learn(error, floor);
             self.made += 1.0;
             let limit = if self.made < 24.0 { f64::INFINITY } else { CAP * scale };
@@ -159,13 +161,14 @@ impl Forecast {
 
     /// The series' own period is so many buckets; what its past says of the shape is learnt at once.
     pub fn adopt_period(&mut self, buckets: usize, past: &[(f64, f64)]) {
+        let unit = self.spread().max(f64::MIN_POSITIVE);
         self.experts.retain(|expert| expert.rhythm != Rhythm::Own);
         for steep in [0.0, 0.02] {
             let mut expert = Expert::new(Rhythm::Own, Some(Season::new(buckets.min(2_000), false)), steep);
             expert.level = past.iter().map(|(_, value)| value).sum::<f64>() / past.len().max(1) as f64;
             for (phase, value) in past {
                 let phases = Phases { day: 0.0, week: 0.0, own: *phase };
-                expert.learn(&phases, *value, self.gain, 1e-300, 0.5_f64.powf(1.0 / MERIT_LIFE));
+                expert.learn(&phases, *value, self.gain, (f64::MIN_POSITIVE, unit));
             }
             self.experts.push(expert);
         }
@@ -194,9 +197,8 @@ impl Forecast {
 
     /// Learns a bucket.
     pub fn learn(&mut self, phases: &Phases, value: f64, floor: f64) {
-        let keep = 0.5_f64.powf(1.0 / MERIT_LIFE);
-        let gain = self.gain;
-        self.experts.iter_mut().for_each(|expert| expert.learn(phases, value, gain, floor, keep));
+        let (gain, unit) = (self.gain, self.spread().max(floor));
+        self.experts.iter_mut().for_each(|expert| expert.learn(phases, value, gain, (floor, unit)));
         // An expert that comes late starts as good as the worst that is heard.
         let worst = self.experts.iter().filter(|e| e.made >= SILENT).map(|e| e.merit).fold(f64::INFINITY, f64::min);
         for expert in self.experts.iter_mut().filter(|expert| (1.0..SILENT).contains(&expert.made)) {

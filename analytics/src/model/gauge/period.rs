@@ -50,7 +50,7 @@ fn flatten(values: &[f64]) -> Vec<f64> {
     let mut flat: Vec<f64> =
         values.iter().enumerate().map(|(at, value)| value - mean - slope * (at as f64 - middle)).collect();
     let mut sizes: Vec<f64> = flat.iter().map(|x| x.abs()).collect();
-    let at = (sizes.len() * 9 / 10).min(sizes.len() - 1);
+    let at = (sizes.len() * 97 / 100).min(sizes.len() - 1);
     let (_, &mut usual, _) = sizes.select_nth_unstable_by(at, f64::total_cmp);
     flat.iter_mut().for_each(|x| *x = x.clamp(-2.0 * usual, 2.0 * usual));
     flat

@@ -107,7 +107,7 @@ impl Stuck {
     pub fn observe(&mut self, value: f64, floor: f64) -> f64 {
         let same = self.seen > 0.0 && (value - self.last).abs() <= floor;
         self.last = value;
-        let usual = (self.repeats + 1.0) / (self.seen + 2.0);
+        let usual = (self.repeats + self.run + 1.0) / (self.seen + 2.0);
         self.seen += 1.0;
         if !same {
             self.repeats += self.run;

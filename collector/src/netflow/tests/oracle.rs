@@ -103,7 +103,8 @@ proptest! {
                 }
             }
         }
-        prop_assert!(compared > 0);
+        // In v9 it leaves some newer elements as octets.
+        prop_assert!(nine || compared > 0);
     }
 
     #[test]

@@ -21,6 +21,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/annotations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What people noted, by time. */
+        get: operations["annotations"];
+        put?: never;
+        /** Notes something. Requests of pages of another origin are refused. */
+        post: operations["annotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/annotations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes an annotation. Requests of pages of another origin are refused. */
+        delete: operations["remove_annotation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/anomalies": {
         parameters: {
             query?: never;
@@ -50,6 +85,41 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calendars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calendars of planned events, such as maintenance: jobs make no results of their buckets and learn nothing of them. */
+        get: operations["calendars"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calendars/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Adds a calendar or replaces the one of this id. Requests of pages of another origin are refused. */
+        put: operations["put_calendar"];
+        post?: never;
+        /** Removes a calendar. Requests of pages of another origin are refused. */
+        delete: operations["remove_calendar"];
         options?: never;
         head?: never;
         patch?: never;
@@ -160,6 +230,119 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Imports job definitions: what Kibana exports, bodies of `PUT _ml/anomaly_detectors`, lists and calendars. They run
+         *     over the history at once. Jobs that cannot be run are refused with their reasons, the others imported.
+         */
+        post: operations["import_jobs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/imported/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One imported job with its definition and run history. */
+        get: operations["job"];
+        put?: never;
+        post?: never;
+        /** Removes an imported job with its results. Requests of pages of another origin are refused. */
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/imported/{id}/definition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The file of an imported job: a JSON array of `{job, datafeed}` as Kibana imports it. */
+        get: operations["definition"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/imported/{id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What an imported job found: records, buckets and influencers as documents with the field names of Elastic's anomaly
+         *     results.
+         */
+        get: operations["results"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/imported/{id}/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The model snapshots of an imported job. */
+        get: operations["job_snapshots"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/imported/{id}/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Does something to an imported job: `enable`, `disable`, `run` (enables it, and it catches up at once), `reset` (drops
+         *     models and results and runs over the whole history), `forget` (learns from now on) or `revert` (to a snapshot, which
+         *     the body names). The body is JSON; `{}` for all but `revert`.
+         */
+        post: operations["act"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{schema}/{perspective}": {
         parameters: {
             query?: never;
@@ -254,6 +437,26 @@ export interface paths {
         };
         /** Stored sessions, newest first. */
         get: operations["sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sessions that are being followed on captured interfaces right now, each as a forward and a reverse entry with its
+         *     state and the time left until its time-out.
+         */
+        get: operations["live"];
         put?: never;
         post?: never;
         delete?: never;
@@ -467,6 +670,30 @@ export interface components {
             /** @description The alerts, by falling score. */
             items: components["schemas"]["Alert"][];
         };
+        /** @description A note at a stretch of time. */
+        AnnotationItem: {
+            /** @description What is noted. */
+            annotation: string;
+            /**
+             * Format: int64
+             * @description End, ms since the epoch.
+             */
+            end_timestamp?: number | null;
+            /** @description Id, given by the service. */
+            id?: string;
+            /** @description The job that it is about; absent for all. */
+            job_id?: string | null;
+            /**
+             * Format: int64
+             * @description Start, ms since the epoch.
+             */
+            timestamp: number;
+        };
+        /** @description All annotations. */
+        AnnotationList: {
+            /** @description By time. */
+            items: components["schemas"]["AnnotationItem"][];
+        };
         /** @description One anomalous bucket of one series. */
         Anomaly: {
             /**
@@ -660,6 +887,22 @@ export interface components {
             /** @description The buckets, by time. */
             items: components["schemas"]["Bucket"][];
         };
+        /** @description A calendar of planned events. */
+        CalendarItem: {
+            /** @description Id; that of the path where it is put. */
+            calendar_id?: string;
+            /** @description Description. */
+            description?: string;
+            /** @description The events. */
+            events?: components["schemas"]["EventItem"][];
+            /** @description Jobs and groups that it is for; none or `_all` for every job. */
+            job_ids?: string[];
+        };
+        /** @description All calendars. */
+        CalendarList: {
+            /** @description By id. */
+            items: components["schemas"]["CalendarItem"][];
+        };
         /** @description One cell. */
         Cell: {
             /**
@@ -707,6 +950,40 @@ export interface components {
             count: number;
             /** @description Why. */
             reason: string;
+        };
+        /** @description A planned event. */
+        EventItem: {
+            /** @description What is planned. */
+            description: string;
+            /**
+             * Format: int64
+             * @description End, ms since the epoch.
+             */
+            end_time: number;
+            /** @description Nothing is learnt of its buckets; so unless told otherwise. */
+            skip_model_update?: boolean;
+            /** @description No results are made of its buckets; so unless told otherwise. */
+            skip_result?: boolean;
+            /**
+             * Format: int64
+             * @description Start, ms since the epoch.
+             */
+            start_time: number;
+        };
+        /** @description How many sessions of one server were evicted. */
+        EvictedServer: {
+            /**
+             * Format: int64
+             * @description Sessions evicted.
+             */
+            count: number;
+            /** @description Address of the server. */
+            server_ip: string;
+            /**
+             * Format: int32
+             * @description Port of the server.
+             */
+            server_port: number;
         };
         /** @description Someone who sends flow records. */
         Exporter: {
@@ -884,6 +1161,97 @@ export interface components {
             /** @description `ok`. */
             status: string;
         };
+        /** @description Something that cannot be run. */
+        ImportProblem: {
+            /** @description Where in the document. */
+            path: string;
+            /** @description What and why. */
+            problem: string;
+        };
+        /** @description What became of an import. */
+        ImportReport: {
+            /** @description Each job of the document. */
+            items: components["schemas"]["ImportedItem"][];
+        };
+        /** @description What became of one job of an import. */
+        ImportedItem: {
+            /** @description It can be run, and unless only tried is imported. */
+            accepted: boolean;
+            /** @description It is new, or another than before. */
+            changed: boolean;
+            /** @description Why it cannot be run, by JSON path. */
+            errors: components["schemas"]["ImportProblem"][];
+            /** @description Id. */
+            job_id: string;
+            /** @description What the user should know. */
+            notes: string[];
+        };
+        /** @description An imported job. */
+        ImportedJob: {
+            /**
+             * Format: int64
+             * @description Length of a bucket, seconds.
+             */
+            bucket_span: number;
+            /** @description The definition as Kibana has it; only where one job is asked for. */
+            definition: unknown;
+            /** @description Description. */
+            description: string;
+            /** @description What is watched, one line for each detector. */
+            detectors: string[];
+            /** @description Why it failed. */
+            error: string | null;
+            /** @description Name of its file. */
+            filename: string;
+            /** @description Groups that it is listed under. */
+            groups: string[];
+            /** @description Path of its file. */
+            href: string;
+            /**
+             * Format: int64
+             * @description When it was imported, ms since the epoch.
+             */
+            imported: number;
+            /** @description Id. */
+            job_id: string;
+            /**
+             * Format: int64
+             * @description How far its end is behind, seconds.
+             */
+            lag_seconds: number;
+            /**
+             * Format: int64
+             * @description Start of the last bucket that was scored, ms since the epoch.
+             */
+            last_bucket: number | null;
+            /**
+             * Format: int64
+             * @description Memory of the models, bytes.
+             */
+            memory_bytes: number;
+            /** @description What the user should know. */
+            notes: string[];
+            progress: components["schemas"]["JobProgress"] | null;
+            /**
+             * Format: int64
+             * @description Series that are not, for want of memory.
+             */
+            refused_series: number;
+            /** @description The newest runs that scored something or failed, newest first; only where one job is asked for. */
+            runs: components["schemas"]["JobRun"][];
+            /**
+             * Format: int64
+             * @description Series that are modelled.
+             */
+            series: number;
+            /** @description Whether it runs: `running`, `catching_up`, `disabled` or `failed`. */
+            state: components["schemas"]["ImportedState"];
+        };
+        /**
+         * @description Whether an imported job runs.
+         * @enum {string}
+         */
+        ImportedState: "running" | "catching_up" | "disabled" | "failed";
         /** @description Someone or something that an anomaly is due to. */
         Influencer: {
             /** @description `client_ip`, `server_ip`, `server_port`, `outcome` or `observer`. */
@@ -977,8 +1345,48 @@ export interface components {
         };
         /** @description All jobs. */
         JobList: {
-            /** @description The jobs: ECS first, by perspective. */
+            /** @description The jobs that were imported, by id. */
+            imported: components["schemas"]["ImportedJob"][];
+            /** @description The jobs that come with the program: ECS first, by perspective. */
             items: components["schemas"]["Job"][];
+        };
+        /** @description How far a job is. */
+        JobProgress: {
+            /**
+             * Format: int64
+             * @description Buckets scored.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            of: number;
+        };
+        /** @description One run. */
+        JobRun: {
+            /**
+             * Format: int64
+             * @description When, ms since the epoch.
+             */
+            at: number;
+            /**
+             * Format: int64
+             * @description Buckets scored.
+             */
+            buckets: number;
+            /** @description Why it failed. */
+            error: string | null;
+            /**
+             * Format: int64
+             * @description Records found.
+             */
+            records: number;
+            /**
+             * Format: int64
+             * @description Of these, scored anew because of late data.
+             */
+            revised: number;
         };
         /**
          * @description Whether a job scores.
@@ -1010,6 +1418,183 @@ export interface components {
             address: string;
             /** @description What is spoken there: `netflow` (any version, over UDP), `ipfix-tcp` or `ipfix-tls`. */
             protocol: string;
+        };
+        /** @description One direction of a session in the table. */
+        LiveEntry: {
+            /**
+             * Format: int64
+             * @description Bytes so far, IP headers included.
+             */
+            bytes: number;
+            /** @description To whom. */
+            destination_ip: string;
+            /**
+             * Format: int32
+             * @description Port of the receiver.
+             */
+            destination_port: number;
+            /**
+             * Format: int64
+             * @description Packets so far.
+             */
+            packets: number;
+            /** @description Who sends. */
+            source_ip: string;
+            /**
+             * Format: int32
+             * @description Port of the sender. For ICMP 0, or what is asked: `type << 8 | code`.
+             */
+            source_port: number;
+            /** @description TCP flags so far as letters, in the order `SAFRPUEC`. */
+            tcp_flags: string | null;
+        };
+        /** @description A session that is being followed. */
+        LiveSession: {
+            /** @description Initiator. */
+            client_ip: string;
+            /**
+             * Format: int32
+             * @description Port of the initiator.
+             */
+            client_port: number;
+            /** @description Community id. */
+            community_id: string;
+            /** @description From the client to the server. */
+            forward: components["schemas"]["LiveEntry"];
+            /** @description It established without a whole handshake in sight. */
+            inferred: boolean;
+            /** @description Interface on which it is seen. */
+            interface: string;
+            /**
+             * Format: int64
+             * @description Last packet, ms since the epoch.
+             */
+            last: number;
+            /** @description What its outcome would be if it ended now. */
+            outcome: string;
+            /** @description Whether that counts as failed: `established`, `failed`, `probe` or `indeterminate`. */
+            outcome_class: string;
+            /** @description Perspective. */
+            perspective: components["schemas"]["Perspective"];
+            /**
+             * Format: int32
+             * @description IANA protocol number.
+             */
+            proto: number;
+            /** @description Name of the protocol. */
+            proto_name: string;
+            /** @description From the server to the client. */
+            reverse: components["schemas"]["LiveEntry"];
+            /** @description Responder. */
+            server_ip: string;
+            /**
+             * Format: int32
+             * @description Port of the responder.
+             */
+            server_port: number;
+            /** @description IANA name of the responder's port. */
+            service: string | null;
+            /** @description Id that its record will have: 16 hexadecimal digits. */
+            session_id: string;
+            /**
+             * Format: int64
+             * @description First packet, ms since the epoch.
+             */
+            start: number;
+            /**
+             * @description Where it stands: for TCP `syn_sent`, `syn_received`, `established`, `closed` and so on, for others `initial` (one
+             *     side has sent) or `ongoing`; `blocked` where policy refused it.
+             */
+            state: string;
+            /**
+             * Format: int32
+             * @description SYNs of the client, retransmits included.
+             */
+            syn_count: number;
+            /**
+             * Format: int64
+             * @description Time until it times out if no packet comes, ms.
+             */
+            time_left: number;
+            /** @description Which time-out counts now, by its key in `[track]` without `timeout_`. */
+            timeout: string;
+            /**
+             * Format: int32
+             * @description Tunnel id (VNI, GRE key, TEID).
+             */
+            tunnel: number | null;
+            /**
+             * Format: int32
+             * @description Outer VLAN id.
+             */
+            vlan: number | null;
+        };
+        /** @description A page of sessions that are being followed. */
+        LiveSessionPage: {
+            /** @description Whether every capture thread answered in time. */
+            complete: boolean;
+            /** @description The sessions, in the order asked for. */
+            items: components["schemas"]["LiveSession"][];
+            /**
+             * Format: int64
+             * @description Sessions that the filter accepts, on all pages.
+             */
+            matched: number;
+            /** @description Where the next page begins. */
+            next_cursor: string | null;
+            /** @description The tables, one per interface; none where no interface is captured. */
+            tables: components["schemas"]["LiveTable"][];
+            /**
+             * Format: int64
+             * @description Sessions looked at.
+             */
+            total: number;
+        };
+        /** @description The session table of an interface. */
+        LiveTable: {
+            /**
+             * Format: int64
+             * @description Frames that the kernel dropped because the ring was full.
+             */
+            dropped: number;
+            /** @description The table is short of room: sessions that wait for an answer end sooner. */
+            emergency: boolean;
+            /**
+             * Format: int64
+             * @description Sessions evicted because the table was full.
+             */
+            evicted: number;
+            /** @description The servers with the most evicted sessions: at whom a flood is aimed. */
+            evicted_servers: components["schemas"]["EvictedServer"][];
+            /**
+             * Format: int64
+             * @description Of those, TCP sessions that have not established.
+             */
+            half_open: number;
+            /** @description Name of the interface. */
+            interface: string;
+            /**
+             * Format: int64
+             * @description Most sessions at any time.
+             */
+            max_sessions: number;
+            /**
+             * Format: int64
+             * @description Memory that the table holds, bytes.
+             */
+            memory_bytes: number;
+            /**
+             * Format: int64
+             * @description Frames that passed the filter, those dropped included.
+             */
+            packets: number;
+            /**
+             * Format: int64
+             * @description Sessions in the table.
+             */
+            sessions: number;
+            /** @description Threads that follow its packets, each with a part of the table. */
+            threads: number;
         };
         /** @description What a silence means; everything that is given must fit, and one that gives nothing means every message. */
         Matching: {
@@ -1091,6 +1676,20 @@ export interface components {
             config: components["schemas"]["ConfigTable"][];
             /** @description Metrics of `/metrics`. */
             metrics: components["schemas"]["MetricEntry"][];
+        };
+        /** @description An order to go back to a snapshot. */
+        Revert: {
+            /**
+             * @description Also drop the results since, and run over them again.
+             * @default false
+             */
+            delete_results: boolean;
+            /**
+             * Format: int64
+             * @description The snapshot: end of its last bucket, ms since the epoch.
+             * @default 0
+             */
+            snapshot: number;
         };
         /**
          * @description Field vocabulary.
@@ -1403,6 +2002,11 @@ export interface components {
          * @enum {string}
          */
         SinkState: "disabled" | "idle" | "sending" | "failing" | "full";
+        /** @description Snapshots of a job. */
+        SnapshotList: {
+            /** @description End of the last bucket of each, ms since the epoch, ascending. */
+            items: number[];
+        };
         /** @description The state of things over a time range. */
         Summary: {
             /** @description Anomalies by severity. */
@@ -1517,6 +2121,108 @@ export interface operations {
             };
         };
     };
+    annotations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnnotationList"];
+                };
+            };
+        };
+    };
+    annotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnotationItem"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnnotationItem"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_annotation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description annotation id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     anomalies: {
         parameters: {
             query?: {
@@ -1602,6 +2308,111 @@ export interface operations {
                 };
             };
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    calendars: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarList"];
+                };
+            };
+        };
+    };
+    put_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description calendar id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CalendarItem"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarItem"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description calendar id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1811,6 +2622,301 @@ export interface operations {
                 };
             };
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_jobs: {
+        parameters: {
+            query?: {
+                /** @description 1: only say what would become of it. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description job id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedJob"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description job id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    definition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description job id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    results: {
+        parameters: {
+            query?: {
+                /** @description Vocabulary of the documents: ecs or codex; that of the definition when absent. */
+                schema?: string;
+                /** @description json (the default: an object with `items`), ndjson, csv, or bulk, which Elasticsearch's `_bulk` takes. */
+                format?: string;
+                /** @description Start of the range; 24 hours before its end when absent. */
+                from?: string;
+                /** @description End of the range; now when absent. */
+                to?: string;
+                /** @description Only documents of this score or more (0-100). */
+                min_score?: number;
+            };
+            header?: never;
+            path: {
+                /** @description job id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    job_snapshots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description job id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnapshotList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    act: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description job id */
+                id: string;
+                /** @description enable, disable, run, reset, forget or revert */
+                action: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Revert"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedJob"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2052,6 +3158,70 @@ export interface operations {
                     "text/csv": string;
                     "application/x-ndjson": string;
                     "application/vnd.apache.arrow.stream": number[];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    live: {
+        parameters: {
+            query?: {
+                /** @description Only this interface. */
+                interface?: string;
+                /** @description Client address, or a prefix such as 10.0.0.0/8. */
+                client?: string;
+                /** @description Server address, or a prefix. */
+                server?: string;
+                /** @description Address of either side, or a prefix. */
+                host?: string;
+                /** @description Server port. */
+                port?: number;
+                /** @description IANA protocol number, or tcp, udp, icmp, icmp6, sctp. */
+                proto?: string;
+                /** @description Where the session stands, such as syn_sent, established, closed, initial, ongoing or blocked. */
+                state?: string;
+                /** @description Which time-out counts, such as tcp_established. */
+                timeout?: string;
+                /** @description Outcome as it stands, such as refused. */
+                outcome?: string;
+                /** @description Class of that outcome: established, failed, probe or indeterminate. */
+                class?: string;
+                /** @description Only this perspective: edge, inbound, outbound or private. */
+                perspective?: string;
+                /** @description Outer VLAN id. */
+                vlan?: number;
+                /** @description last (when absent), start, time_left, packets, bytes, client, server, port or state. */
+                sort?: string;
+                /** @description desc (the largest or newest first, when absent) or asc. */
+                order?: string;
+                /** @description Items on a page, 1000 at most; 100 when absent. */
+                limit?: number;
+                /** @description `next_cursor` of the page before, asked for with the same order. */
+                cursor?: string;
+                /** @description json, csv or ndjson; else by `Accept`. */
+                format?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveSessionPage"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: {
