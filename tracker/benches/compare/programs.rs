@@ -38,11 +38,10 @@ pub fn others(file: &Path, folder: &Path, open: u32, sink: u16) -> Vec<(&'static
     let text = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>();
     let room = (open * 4).max(1_000_000).to_string();
     let to = format!("127.0.0.1:{sink}");
-    let socket = folder.join("softflowd.ctl").display().to_string();
     let pid = folder.join("softflowd.pid").display().to_string();
     let flows = folder.join("flows").display().to_string();
     vec![
-        ("softflowd", text(&["-d", "-r", &file, "-m", &room, "-v", "9", "-n", &to, "-c", &socket, "-p", &pid])),
+        ("softflowd", text(&["-d", "-r", &file, "-m", &room, "-v", "9", "-n", &to, "-c", "none", "-p", &pid])),
         ("argus", text(&["-X", "-r", &file, "-w", "/dev/null"])),
         ("nfpcapd", text(&["-r", &file, "-w", &flows, "-B", &room])),
         ("tshark", text(&["-n", "-q", "-r", &file, "-z", "conv,tcp"])),
