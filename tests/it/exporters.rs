@@ -98,8 +98,8 @@ const NAMES: &[(&str, &str)] = &[
     ("wlan_ssid", "wlanSSID"),
 ];
 
-/// What the codec makes of its own: the number of records in the message's header, and parts of the octets of an MPLS label
-/// stack entry, which we show as the three octets that they are.
+/// What the codec makes of its own: the number of records in the message's header, and label, bits and TTL of what is the
+/// length of an MPLS label stack (`mplsLabelStackLength`).
 const NOT_A_FIELD: [&str; 2] = ["flow_records", "mpls_label_stack_octets"];
 
 fn contexts() -> Vec<Value> {
