@@ -95,7 +95,8 @@ fn an_imported_job_is_kept_and_its_results_leave_in_both_schemas() {
 fn the_server_runs_imported_jobs_over_history() {
     let folder = tempfile::tempdir().unwrap();
     let store = loaded(folder.path());
-    let server = Server::start(&store, &[], &[]);
+    // The sessions are older than a store keeps them by default.
+    let server = Server::start(&store, &[], &[("HALFOPEN_STORE_RETENTION", "0s")]);
     let document = job("refused", &json!({"function": "high_count", "over_field_name": "client.ip"})).to_string();
     let path = server.url("/api/v1/jobs/import");
     let mut answer = ureq::post(&path).header("content-type", "application/json").send(document).unwrap();
