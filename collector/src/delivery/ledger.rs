@@ -188,7 +188,7 @@ mod tests {
         older.save().unwrap();
         ledger.forget_days(20_000).unwrap();
         assert_eq!(ledger.day(19_999).unwrap().replace("b", contents(&[])).1.len(), 0);
-        assert_eq!(ledger.day(20_000).unwrap().replace("c", contents(&[])).1.len(), 1);
+        assert_eq!(ledger.day(20_000).unwrap().replace("b", contents(&[])).1.len(), 2);
 
         ledger.set_rows("file", 9).unwrap();
         ledger.set_segments(ids(&["s"])).unwrap();
