@@ -92,12 +92,12 @@ pub struct Size(pub u64);
 /// Units of [`Size`], the largest first.
 const UNITS: [(&str, u64); 8] = [
     ("TiB", 1 << 40),
-    ("GiB", 1 << 30),
-    ("MiB", 1 << 20),
-    ("KiB", 1 << 10),
     ("TB", 1_000_000_000_000),
+    ("GiB", 1 << 30),
     ("GB", 1_000_000_000),
+    ("MiB", 1 << 20),
     ("MB", 1_000_000),
+    ("KiB", 1 << 10),
     ("kB", 1_000),
 ];
 
