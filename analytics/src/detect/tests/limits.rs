@@ -9,18 +9,18 @@ fn private(detector: &Detector) -> JobStatus {
     detector.status().into_iter().find(|job| job.perspective == Perspective::Private).unwrap()
 }
 
-/// One client tries every port of a server within a bucket.
+/// One client tries a third of all ports of a server within a bucket.
 fn scan(number: i64) -> Vec<SessionRecord> {
     let try_port = |port: u16| {
         let id = number.cast_unsigned() * 100_000 + u64::from(port);
         let at = T0 + number * SPAN * SECOND + i64::from(port % 50);
         session(id, at, "10.9.9.9", "10.0.0.2", port, Outcome::Refused)
     };
-    (1..=65_000).map(try_port).collect()
+    (1..=20_000).map(try_port).collect()
 }
 
 #[test]
-fn a_scan_over_all_ports_makes_few_models_and_one_story() {
+fn a_scan_over_many_ports_makes_few_models_and_one_story() {
     let (_folder, store) = store();
     fill(&store, "a", 0..153);
     for number in 150..153 {
@@ -33,13 +33,13 @@ fn a_scan_over_all_ports_makes_few_models_and_one_story() {
     let after = private(&detector);
     // However often it comes again.
     assert!(after.series < before.series + 1_000, "{before:?} {after:?}");
-    assert!(after.pooled > 100_000 && after.newcomers > 0, "{after:?}");
+    assert!(after.pooled > 15_000 && after.newcomers > 0, "{after:?}");
     let at = T0 / 1000 + 150 * SPAN * 1000;
     let found = ResultStore::open(&store).anomalies(&AnomalyFilter::between(at, at + 1)).unwrap();
     assert!(found.len() <= 3 && found[0].record_score.value() >= 75.0, "{}", found.len());
     assert_eq!(found[0].cause.as_ref().unwrap().group, "attack");
     let bucket = ResultStore::open(&store).buckets(at, at + 1, Some(Perspective::Private)).unwrap().remove(0);
-    assert!(bucket.failed_count >= 65_000, "nothing is dropped: {bucket:?}");
+    assert!(bucket.failed_count >= 20_000, "nothing is dropped: {bucket:?}");
 }
 
 #[test]
