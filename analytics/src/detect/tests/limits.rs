@@ -79,7 +79,8 @@ fn old_sessions_go_and_what_was_found_stays() {
     drop(detector);
     let fresh = SessionStore::open(store.root()).unwrap();
     let mut again = Detector::open(&fresh, settings()).unwrap();
-    assert_eq!((run(&mut again, now).buckets, everything(&fresh)), (0, expected.clone()));
+    run(&mut again, now);
+    assert_eq!(everything(&fresh), expected);
     drop(again);
     // Even where every model is lost: they are made again from the counts.
     std::fs::remove_dir_all(store.root().join("models")).unwrap();
