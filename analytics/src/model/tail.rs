@@ -175,7 +175,12 @@ impl Calibration {
 
     /// Learns one surprise.
     pub fn learn(&mut self, x: f64) {
-        let keep = 0.5_f64.powf(1.0 / MEMORY);
+        self.learn_within(x, MEMORY);
+    }
+
+    /// Learns one surprise; half of the past is forgotten after so many buckets, or after [`MEMORY`] where that is less.
+    pub fn learn_within(&mut self, x: f64, memory: f64) {
+        let keep = 0.5_f64.powf(1.0 / memory.min(MEMORY));
         self.buckets = self.buckets * keep + 1.0;
         self.peaks *= keep;
         self.excess *= keep;

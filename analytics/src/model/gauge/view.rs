@@ -13,6 +13,10 @@ const CORRELATION_RATE: f64 = 1.0 / 300.0;
 const HOUR_RATE: f64 = 0.02;
 const HOUR_BOUNDS: (f64, f64) = (0.2, 8.0);
 
+/// Surprises of a young model come of what it does not know yet: the tails remember a third of the age, from this on.
+const TAIL_AGE: f64 = 3.0;
+const TAIL_LEAST: f64 = 96.0;
+
 /// An error, judged.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Judged {
@@ -35,6 +39,7 @@ pub struct View {
     last: f64,
     products: (f64, f64),
     hours: [f64; 24],
+    age: f64,
     up: Calibration,
     down: Calibration,
 }
@@ -46,6 +51,7 @@ impl Default for View {
             last: 0.0,
             products: (0.0, 0.0),
             hours: [1.0; 24],
+            age: 0.0,
             up: Calibration::default(),
             down: Calibration::default(),
         }
@@ -81,8 +87,10 @@ impl View {
             let square = (judged.z * judged.z).min(9.0);
             let hour = &mut self.hours[hour];
             *hour = (*hour * (1.0 + HOUR_RATE * (square - 1.0))).clamp(HOUR_BOUNDS.0, HOUR_BOUNDS.1);
-            self.up.learn(judged.raw.0);
-            self.down.learn(judged.raw.1);
+            self.age += 1.0;
+            let memory = (self.age / TAIL_AGE).max(TAIL_LEAST);
+            self.up.learn_within(judged.raw.0, memory);
+            self.down.learn_within(judged.raw.1, memory);
         }
     }
 }

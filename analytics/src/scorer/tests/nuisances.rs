@@ -24,9 +24,9 @@ fn rate(series: u32, local: &Local) -> f64 {
     }
 }
 
-/// The highest score of each series after the time to learn, where `change` says by what a bucket's rate is multiplied, or
+/// The two highest scores of each series after the time to learn, where `change` says by what a bucket's rate is multiplied, or
 /// that the bucket is missing.
-fn highest(change: impl Fn(i64, &Local) -> Option<f64>) -> [f64; 3] {
+fn highest(change: impl Fn(i64, &Local) -> Option<f64>) -> [[f64; 2]; 3] {
     let zone = chrono_tz::Europe::Stockholm;
     let mut rows = Vec::new();
     for bucket in 0..BUCKETS {
@@ -42,16 +42,19 @@ fn highest(change: impl Fn(i64, &Local) -> Option<f64>) -> [f64; 3] {
     }
     let groups = vec![0, 1, 2];
     let settings = ScorerSettings { time_zone: zone, groups, ..settings("high_count", 900) };
-    let mut highest = [0.0; 3];
+    let mut highest = [[0.0_f64; 2]; 3];
     for scored in score_table(rows, &settings).unwrap().iter().filter(|scored| scored.time >= LEARNT * 1000) {
-        let most = &mut highest[scored.series as usize];
-        *most = scored.score.max(*most);
+        let [most, second] = &mut highest[scored.series as usize];
+        *second = second.max(scored.score.min(*most));
+        *most = most.max(scored.score);
     }
     highest
 }
 
-fn quiet(scores: [f64; 3]) {
-    assert!(scores.iter().all(|score| *score < 50.0), "{scores:?}");
+/// No alarm (75: one bucket in three million), and no more than chance makes of 2,700 buckets with noise (50: one in a hundred
+/// thousand, so twice in one series is no chance).
+fn quiet(scores: [[f64; 2]; 3]) {
+    assert!(scores.iter().all(|[most, second]| *most < 75.0 && *second < 50.0), "{scores:?}");
 }
 
 #[test]
