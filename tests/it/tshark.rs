@@ -89,8 +89,12 @@ fn theirs(capture: &Path, fields: &[&str]) -> Vec<Vec<String>> {
 }
 
 fn seconds(record: &Map<String, Value>) -> Option<f64> {
-    let time = |name: &str| DateTime::parse_from_rfc3339(record.get(name)?.as_str()?).ok();
-    TIMES.iter().find_map(|(start, end)| Some((time(end)? - time(start)?).num_milliseconds() as f64 / 1000.0))
+    // A time of day, or the milliseconds since the exporter started.
+    let time = |name: &str| {
+        let value = record.get(name)?;
+        value.as_i64().or_else(|| Some(DateTime::parse_from_rfc3339(value.as_str()?).ok()?.timestamp_millis()))
+    };
+    TIMES.iter().find_map(|(start, end)| Some((time(end)? - time(start)?) as f64 / 1000.0))
 }
 
 fn compare(options: &[&str]) {
