@@ -47,8 +47,11 @@ fn sink(server: &Server, name: &str) -> Value {
 }
 
 /// Waits until a condition holds.
+/// How long a hundred thousand documents may take through a cluster that makes trouble of a quarter of the requests.
+const DELIVERY: Duration = Duration::from_secs(480);
+
 fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + DELIVERY;
     while !condition() {
         assert!(Instant::now() < end, "{what}");
         std::thread::sleep(Duration::from_millis(50));
