@@ -63,7 +63,8 @@ fn a_crash_among_troubles_loses_and_doubles_nothing() {
     let cluster = BulkServer::start(true);
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("store");
-    sessions::store(&store, COUNT, 192, sealed());
+    let end = sealed();
+    sessions::store(&store, COUNT, 192, end);
     let config = folder.path().join("halfopen.toml");
     let text = format!(
         "[[sinks]]\nname = \"es\"\nkind = \"elasticsearch\"\nurls = [\"http://{}\"]\nhistory = \"30d\"\n\
@@ -80,7 +81,7 @@ fn a_crash_among_troubles_loses_and_doubles_nothing() {
     assert!(before < 90_000, "the crash comes in the middle: {before}");
 
     let mut server = Server::start(&store, &args, QUICK);
-    server.wait_line("scored");
+    server.wait_scored(end);
     let mut expected = session_ids(&store);
     assert_eq!(expected.len() as u64, COUNT);
     until("everything arrives", || {

@@ -47,7 +47,8 @@ fn opensearch_has_every_document_once() {
     let ask = |path: &str| -> Value { ureq::get(node.url(path)).call().unwrap().body_mut().read_json().unwrap() };
     let folder = tempfile::tempdir().unwrap();
     let (store, config) = (folder.path().join("store"), folder.path().join("halfopen.toml"));
-    sessions::store(&store, COUNT, 192, sealed());
+    let end = sealed();
+    sessions::store(&store, COUNT, 192, end);
     let text = format!(
         "[[sinks]]\nname = \"os\"\nkind = \"opensearch\"\nurls = [\"{}\"]\nspool_bytes = 8000000\n\
          documents = [\"records\", \"buckets\", \"influencers\", \"sessions\"]\n[delivery]\nmax_backoff = \"1s\"\n",
@@ -74,7 +75,7 @@ fn opensearch_has_every_document_once() {
     let before = count("halfopen-*");
     assert!(before < 95_000, "the crash comes in the middle: {before}");
     let mut server = Server::start(&store, &args, QUICK);
-    server.wait_line("scored");
+    server.wait_scored(end);
     until("everything arrives", || {
         ureq::post(node.url("_refresh")).send_empty().unwrap();
         idle(&server)
@@ -105,7 +106,8 @@ fn kafka_has_every_result() {
     let broker = JavaServer::kafka();
     let folder = tempfile::tempdir().unwrap();
     let (store, config) = (folder.path().join("store"), folder.path().join("halfopen.toml"));
-    sessions::store(&store, 20_000, 192, sealed());
+    let end = sealed();
+    sessions::store(&store, 20_000, 192, end);
     let address = format!("127.0.0.1:{}", broker.port);
     let text = format!(
         "[[sinks]]\nname = \"bus\"\nkind = \"kafka\"\nurls = [\"{address}\"]\ndocuments = [\"records\", \"buckets\", \"influencers\", \"sessions\"]\n\
@@ -118,7 +120,7 @@ fn kafka_has_every_result() {
     assert!(stdout(["sinks", "test", args[0], args[1]]).contains("took the test message"));
 
     let mut server = Server::start(&store, &args, QUICK);
-    server.wait_line("scored");
+    server.wait_scored(end);
     until("everything is sent", || {
         idle(&server)
             && server.json("/api/v1/sinks")["items"][0]["delivered"].as_u64().unwrap()

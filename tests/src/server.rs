@@ -15,6 +15,9 @@ use crate::program::{binary, halfopen, real};
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Length of a bucket, as it is unless configured.
+const BUCKET_MS: i64 = 900_000;
+
 /// A server that a test started; it is ended when dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -85,6 +88,17 @@ impl Server {
             }
         }
         panic!("no {text:?} in:\n{}", self.seen.join("\n"));
+    }
+
+    /// Waits until the buckets before `end` (microseconds since the epoch) have been scored, by this run or an earlier one.
+    ///
+    /// # Panics
+    /// They are not.
+    pub fn wait_scored(&self, end: i64) {
+        self.wait_json("/api/v1/jobs", |page| {
+            let ends = |job: &Value| Some((job["last_bucket"].as_i64()? + BUCKET_MS) * 1_000);
+            page["items"].as_array().is_some_and(|jobs| jobs.iter().any(|job| ends(job) >= Some(end)))
+        });
     }
 
     /// The address in a log line with this text.
