@@ -4,37 +4,18 @@
 use std::collections::{HashMap, HashSet};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::Value;
 use tests::bulk::BulkServer;
+use tests::delivered::{QUICK, results, sealed, until};
+use tests::export::now;
 use tests::http::Hook;
 use tests::program::{run, stdout};
 use tests::server::{PATIENCE, Server};
 use tests::sessions;
 
 const COUNT: u64 = 100_000;
-const BUCKET: i64 = 900_000_000;
-
-fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_micros()).unwrap()
-}
-
-/// The end of the last whole bucket that is sealed with the settings of these tests.
-fn sealed() -> i64 {
-    (now() - 10_000_000).div_euclid(BUCKET) * BUCKET
-}
-
-const QUICK: &[(&str, &str)] = &[("HALFOPEN_DETECTION_GRACE", "1s"), ("HALFOPEN_DETECTION_QUERY_DELAY", "1s")];
-
-/// The documents that a store's results give in this form, by id.
-fn results(store: &Path) -> HashSet<String> {
-    let lines =
-        stdout(["results", "export", "--schema", "ecs", "--format", "ndjson", "--store", store.to_str().unwrap()]);
-    lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["_id"].as_str().unwrap().to_owned()).collect()
-}
-
 fn session_ids(store: &Path) -> HashSet<String> {
     let sql = "SELECT session_id FROM sessions";
     let csv = stdout(["query", sql, "--format", "csv", "--store", store.to_str().unwrap()]);
@@ -49,14 +30,6 @@ fn sink(server: &Server, name: &str) -> Value {
 /// Waits until a condition holds.
 /// How long a hundred thousand documents may take through a cluster that makes trouble of a quarter of the requests.
 const DELIVERY: Duration = Duration::from_secs(480);
-
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + DELIVERY;
-    while !condition() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
 
 #[test]
 fn a_crash_among_troubles_loses_and_doubles_nothing() {
@@ -75,7 +48,7 @@ fn a_crash_among_troubles_loses_and_doubles_nothing() {
     std::fs::write(&config, text).unwrap();
     let args = ["--config", config.to_str().unwrap()];
     let mut server = Server::start(&store, &args, QUICK);
-    until("documents arrive", || cluster.seen().documents.len() > 30_000);
+    until("documents arrive", DELIVERY, || cluster.seen().documents.len() > 30_000);
     server.kill();
     let before = cluster.seen().documents.len();
     assert!(before < 90_000, "the crash comes in the middle: {before}");
@@ -84,7 +57,7 @@ fn a_crash_among_troubles_loses_and_doubles_nothing() {
     server.wait_scored(end);
     let mut expected = session_ids(&store);
     assert_eq!(expected.len() as u64, COUNT);
-    until("everything arrives", || {
+    until("everything arrives", DELIVERY, || {
         let (sink, seen) = (sink(&server, "es"), cluster.seen().documents.len());
         sink["waiting"] == 0 && seen >= expected.len() && seen == expected.len() + results(&store).len()
     });
@@ -146,7 +119,7 @@ fn people_are_told_once_and_silences_hold() {
     let mut server = Server::start(&store, &["--config", config], QUICK);
     let alerts = server.wait_json("/api/v1/alerts", |page| !page["items"].as_array().unwrap().is_empty());
     assert!(alerts.to_string().contains("10.2.0.3"), "{alerts:#}");
-    until("the webhook is called", || !hook.requests().is_empty());
+    until("the webhook is called", DELIVERY, || !hook.requests().is_empty());
     let (head, body) = hook.requests().remove(0);
     assert!(head.contains("webhook-signature: v1,") && head.contains("webhook-id: alert_"), "{head}");
     let body: Value = serde_json::from_str(&body).unwrap();
@@ -208,7 +181,7 @@ fn silences_are_shared_by_command_line_and_api() {
     server.wait_json("/api/v1/alerts", held);
     let list = server.json("/api/v1/silences");
     assert_eq!((&list["items"][0]["id"], &list["items"][0]["comment"]), (&id.into(), &"new switch".into()));
-    let new = serde_json::json!({"until": now() / 1_000 + 60_000, "matching": {"port": 443}});
+    let new = serde_json::json!({"until": now() + 60_000, "matching": {"port": 443}});
     let url = server.url("/api/v1/silences");
     let made: Value = ureq::post(&url).send_json(&new).unwrap().body_mut().read_json().unwrap();
     let foreign = ureq::post(&url).header("origin", "https://evil.example").send_json(&new);
@@ -238,7 +211,7 @@ fn silences_are_shared_by_command_line_and_api() {
             .collect::<Vec<_>>()
     };
     let expected = results(&store);
-    until("the files are whole", || lines().len() >= expected.len());
+    until("the files are whole", DELIVERY, || lines().len() >= expected.len());
     assert!(server.stop().success());
     let written = lines();
     let anomalies: HashSet<String> = written.iter().filter(|id| !id.starts_with("alert_")).cloned().collect();

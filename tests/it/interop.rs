@@ -2,10 +2,10 @@
 //! run with `make test-interop` alone.
 
 use std::collections::HashSet;
-use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tests::delivered::{QUICK, results, sealed, until};
 use tests::java::JavaServer;
 use tests::program::stdout;
 use tests::server::Server;
@@ -13,26 +13,6 @@ use tests::sessions;
 
 const COUNT: u64 = 100_000;
 const PATIENCE: Duration = Duration::from_secs(240);
-const QUICK: &[(&str, &str)] = &[("HALFOPEN_DETECTION_GRACE", "1s"), ("HALFOPEN_DETECTION_QUERY_DELAY", "1s")];
-
-fn sealed() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
-    (i64::try_from(now).unwrap() - 10_000_000).div_euclid(900_000_000) * 900_000_000
-}
-
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
-}
-
-fn results(store: &Path) -> HashSet<String> {
-    let lines =
-        stdout(["results", "export", "--schema", "ecs", "--format", "ndjson", "--store", store.to_str().unwrap()]);
-    lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["_id"].as_str().unwrap().to_owned()).collect()
-}
 
 fn idle(server: &Server) -> bool {
     let sink = &server.json("/api/v1/sinks")["items"][0];
@@ -66,7 +46,7 @@ fn opensearch_has_every_document_once() {
         ask(&format!("{index}/_count?ignore_unavailable=true&allow_no_indices=true"))["count"].as_u64().unwrap()
     };
     let mut server = Server::start(&store, &args, QUICK);
-    until("documents arrive", || {
+    until("documents arrive", PATIENCE, || {
         ureq::post(node.url("_refresh")).send_empty().unwrap();
         count("halfopen-*") > 25_000
     });
@@ -76,7 +56,7 @@ fn opensearch_has_every_document_once() {
     assert!(before < 95_000, "the crash comes in the middle: {before}");
     let mut server = Server::start(&store, &args, QUICK);
     server.wait_scored(end);
-    until("everything arrives", || {
+    until("everything arrives", PATIENCE, || {
         ureq::post(node.url("_refresh")).send_empty().unwrap();
         idle(&server)
             && count("halfopen-sessions-*") == COUNT
@@ -121,7 +101,7 @@ fn kafka_has_every_result() {
 
     let mut server = Server::start(&store, &args, QUICK);
     server.wait_scored(end);
-    until("everything is sent", || {
+    until("everything is sent", PATIENCE, || {
         idle(&server)
             && server.json("/api/v1/sinks")["items"][0]["delivered"].as_u64().unwrap()
                 >= 20_000 + results(&store).len() as u64

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod bulk;
 pub mod corpus;
+pub mod delivered;
 pub mod export;
 pub mod http;
 pub mod ipfix;
