@@ -112,6 +112,21 @@ impl Cable {
         let status = quiet(Self::command(name, program).args(args)).status().unwrap();
         assert!(status.success(), "{program} {args:?}: {status}");
     }
+
+    /// Waits until a program watches packets in a namespace.
+    fn wait_watched(&self, name: &str) {
+        let sockets = || {
+            let table = Self::command(name, "cat").arg("/proc/net/packet").output().unwrap();
+            String::from_utf8(table.stdout).unwrap().lines().count() - 1
+        };
+        let end = std::time::Instant::now() + tests::server::PATIENCE;
+        while sockets() == 0 {
+            assert!(std::time::Instant::now() < end, "nobody watches packets");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        // Between the socket and its filter lies a moment.
+        std::thread::sleep(Duration::from_secs(1));
+    }
 }
 
 impl Drop for Cable {
@@ -133,7 +148,7 @@ fn watched(test: &str, exporter: impl FnOnce(&str, u16, &Path) -> Command) {
     let work = tempfile::tempdir().unwrap();
     let mut command = exporter(b, server.netflow.port(), work.path());
     let exporting = Running::start(&mut command);
-    std::thread::sleep(Duration::from_secs(2));
+    cable.wait_watched(b);
     cable.run(a, "tcpreplay", &["-q", "-i", "va", capture.to_str().unwrap()]);
     // The server's own API is in the namespace; its store is not.
     let count = || {
@@ -159,7 +174,7 @@ fn watched(test: &str, exporter: impl FnOnce(&str, u16, &Path) -> Command) {
 fn fprobe_on_a_cable() {
     watched("fprobe", |namespace, port, _| {
         let mut fprobe = Cable::command(namespace, "fprobe");
-        fprobe.args(["-i", "vb", "-f", "tcp", "-s", "1", "-d", "2", "-e", "5", "-n", "5", "-l", "2"]);
+        fprobe.args(["-i", "vb", "-f", "tcp", "-s", "1", "-d", "5", "-e", "60", "-n", "5", "-l", "2"]);
         fprobe.arg(format!("127.0.0.1:{port}"));
         fprobe
     });

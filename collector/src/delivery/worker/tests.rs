@@ -92,7 +92,7 @@ async fn a_worker_that_dies_again_and_again_loses_nothing() {
         running.abort();
         running.await.ok();
         // What it was doing with the disk ends before the next life begins.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        until(|| Arc::strong_count(&queue.spool) == 1).await;
     }
     let queue = Queue::new(Spool::open(&dir.path().join("spool"), 1 << 30).unwrap());
     let (worker, stop) = worker(&queue, &fake, dir.path());
