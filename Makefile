@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 FUZZ_SECONDS ?= 600
+FUZZ_TARGET := $(CARGO_TARGET_DIR)/fuzz
 export CARGO_TARGET_DIR
 UI := dashboards/ui
 BENCH := $(CARGO_TARGET_DIR)/bench
@@ -11,7 +12,7 @@ UI_SOURCES := $(shell find $(UI)/src $(UI)/public -type f 2>/dev/null) $(wildcar
 # dependencies, and build DataFusion a second time.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-interop lint fmt bench bench-analytics bench-quality bench-scale bench-collector bench-tracker fuzz-tracker ui dev need-cargo need-node need-programs shots
+.PHONY: help run test test-interop lint fmt bench bench-analytics bench-quality bench-scale bench-collector bench-tracker fuzz ui dev need-cargo need-node need-programs shots
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,10 +75,11 @@ bench-tracker: need-cargo ## Measure the tracker beside softflowd, argus, nfpcap
 	cargo bench -p tracker --bench table
 	cargo bench -p tracker --bench compare
 
-fuzz-tracker: need-cargo ## Fuzz frames, packet sequences and captures, FUZZ_SECONDS each (cargo install cargo-fuzz)
-	cd tracker && for target in frames packets captures; do \
-	  mkdir -p fuzz/corpus/$$target && CARGO_TARGET_DIR=$(CURDIR)/tracker/fuzz/target cargo fuzz run -s none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
-	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; done
+FUZZ := tracker/frames tracker/packets tracker/captures collector/datagram collector/stream jobs/definition
+fuzz: need-cargo ## Fuzz what comes from outside, FUZZ_SECONDS for each target (cargo install cargo-fuzz)
+	@for pair in $(FUZZ); do crate=$${pair%/*}; target=$${pair#*/}; \
+	  mkdir -p $$crate/fuzz/corpus/$$target $$crate/fuzz/seeds/$$target && ( cd $$crate && CARGO_TARGET_DIR=$(FUZZ_TARGET) cargo fuzz run -s none $$target \
+	    fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096 ) || exit 1; done
 
 bench-collector: ui need-cargo need-programs ## Measure the decoder beside netflow_parser, and the whole way beside nfcapd
 	cargo bench -q -p collector --no-default-features --bench decode

@@ -181,7 +181,7 @@ impl SessionTable {
             for lookup in &lookups {
                 if let Some(entry) = self.entries.get(lookup.hint) {
                     // Reads the cache lines that following the packet will need.
-                    black_box((entry.last, entry.ends[1].last, entry.phase));
+                    black_box((entry.key.low[0], entry.last, entry.ends[1].last, entry.phase));
                 }
             }
             for (packet, lookup) in batch.iter().zip(&lookups) {

@@ -61,6 +61,9 @@ pub fn bench(file: &Path, rates: &[u32]) -> Result<(), String> {
         format!("netns add {name}"),
         format!("netns add {name}b"),
         format!("-n {name} link add v0 type veth peer name v1 netns {name}b"),
+        // What the kernel sends of its own accord is IPv6.
+        format!("netns exec {name} sysctl -q -w net.ipv6.conf.all.disable_ipv6=1"),
+        format!("netns exec {name}b sysctl -q -w net.ipv6.conf.all.disable_ipv6=1"),
         format!("-n {name} link set v0 up"),
         format!("-n {name}b link set v1 up"),
     ];

@@ -140,7 +140,8 @@ impl SessionTable {
             return;
         }
         if self.extras.len() < self.settings.max_sessions / 4 + 1024 {
-            self.extras.insert(index, Extra::default());
+            let extra = Extra::of(&entry.ends);
+            self.extras.insert(index, extra);
             self.entries[index].flags |= bit::EXTRA;
         } else {
             self.stats.detail_lost += 1;

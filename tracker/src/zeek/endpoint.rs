@@ -101,19 +101,6 @@ impl End {
     }
 }
 
-/// What few connections need.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Extra {
-    /// Relative sequence number of the last SYN, FIN and RST of each side.
-    last_flag: [[u32; 3]; 2],
-    /// Bad checksums, retransmissions and zero windows of each side.
-    counts: [[u32; 3]; 2],
-    /// How often `last` and `ack` of each side went through zero.
-    wraps: [[u16; 2]; 2],
-    /// The letters that did not fit.
-    more: String,
-}
-
 /// How many letters are kept in all.
 const MAX_LETTERS: usize = 256;
 
@@ -134,6 +121,12 @@ impl Segment {
 
     pub fn has(&self, flags: u16) -> bool {
         self.flags & flags != 0
+    }
+
+    /// One past its last octet; SYN and FIN count as one each (RFC 9293 section 3.4), what a RST carries does not.
+    fn one_past(&self) -> u32 {
+        let payload = if self.has(flag::RST) { 0 } else { self.len };
+        self.seq.wrapping_add(payload + u32::from(self.has(flag::SYN)) + u32::from(self.has(flag::FIN)))
     }
 }
 
@@ -168,24 +161,6 @@ fn delta(a: u32, b: u32) -> i32 {
 const TOO_LARGE: i32 = 1 << 20;
 
 impl Conn<'_> {
-    /// Whether a packet may need the connection's [`Extra`].
-    pub fn needs_extra(ends: &[End; 2], history: History, from: usize, segment: &Segment, bad: bool) -> bool {
-        let (end, peer) = (&ends[from], &ends[1 - from]);
-        let one_past = segment.seq.wrapping_add(segment.len);
-        let ahead = delta(one_past, end.last);
-        let syn = segment.has(flag::SYN);
-        let repeats = segment.len > 0 && if end.state == EndState::Inactive { syn } else { ahead <= 0 };
-        let wraps = one_past < segment.seq
-            || one_past < end.last && ahead > 0
-            || segment.has(flag::ACK) && segment.ack < peer.ack && delta(segment.ack, peer.ack) > 0;
-        bad || repeats
-            || wraps
-            || segment.has(flag::FIN | flag::RST)
-            || syn && end.seen & seen::SYN != 0
-            || segment.window == 0
-            || history.len() + 4 > super::history::CAPACITY
-    }
-
     fn add(&mut self, from: usize, letter: u8) {
         let letter = if from == 0 { letter.to_ascii_uppercase() } else { letter };
         if !self.history.push(letter)
@@ -231,12 +206,7 @@ impl Conn<'_> {
     /// Notes the segment and moves the sender's state.
     pub fn segment(&mut self, from: usize, segment: &Segment) -> Effects {
         let peer = 1 - from;
-        let mut size = segment.len;
-        size += u32::from(segment.has(flag::SYN)) + u32::from(segment.has(flag::FIN));
-        if segment.has(flag::RST) {
-            size -= segment.len;
-        }
-        let one_past = segment.seq.wrapping_add(size);
+        let one_past = segment.one_past();
         self.init(from, segment, one_past);
         let wraps = self.extra.as_ref().map_or([[0; 2]; 2], |extra| extra.wraps);
         let end = self.ends[from];
@@ -344,19 +314,17 @@ impl Conn<'_> {
     /// The sender got as far as `one_past`, or repeated itself.
     fn advance(&mut self, from: usize, segment: &Segment, one_past: u32) {
         let end = &mut self.ends[from];
-        let ahead = delta(one_past, end.last);
-        let wild = segment.has(flag::SYN | flag::RST) && !(-TOO_LARGE..=TOO_LARGE).contains(&ahead);
-        let only_syn_before = segment.has(flag::FIN) && end.last == end.start.wrapping_add(1);
-        if wild || (end.state == EndState::Reset && !only_syn_before) {
-            return;
-        }
-        if only_syn_before || ahead > 0 {
+        if end.is_moved_by(segment) {
             let wrapped = one_past < end.last;
             end.last = one_past;
             if wrapped && let Some(extra) = self.extra.as_deref_mut() {
                 extra.wraps[from][0] = extra.wraps[from][0].saturating_add(1);
             }
-        } else if segment.len > 0 {
+            return;
+        }
+        let ahead = delta(one_past, end.last);
+        let wild = segment.has(flag::SYN | flag::RST) && !(-TOO_LARGE..=TOO_LARGE).contains(&ahead);
+        if segment.len > 0 && !wild && end.state != EndState::Reset {
             self.scaled(from, 1, b't');
         }
     }
@@ -392,7 +360,11 @@ fn relative(start: u32, seq: u32, last: u32, wraps: u16) -> u64 {
     }
 }
 
+mod extra;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod transition;
 
+pub(crate) use extra::Extra;
 pub(crate) use summary::summary;

@@ -3,6 +3,7 @@
 use super::{End, Extra, History};
 
 /// What a connection was, read for its record.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub history: String,
     pub sizes: [u64; 2],
