@@ -181,9 +181,11 @@ impl SessionTable {
         std::mem::take(&mut self.strays)
     }
 
-    /// An ICMP error that a neighbouring table had no session for.
-    pub fn adopt(&mut self, error: &Packet) {
-        self.stats.icmp_adopted += u64::from(self.on_icmp_error(error));
+    /// An ICMP error that a neighbouring table had no session for; false if this one has none either, or not yet.
+    pub fn adopt(&mut self, error: &Packet) -> bool {
+        let adopted = self.on_icmp_error(error);
+        self.stats.icmp_adopted += u64::from(adopted);
+        adopted
     }
 
     /// An ICMP error: finds the session it speaks of; false if there is none.

@@ -22,6 +22,10 @@ const AGE: Micros = 500_000;
 /// Places of the table that are looked through between two blocks of packets.
 const SLICE: u32 = 32_768;
 
+/// How long a neighbour's ICMP error waits for its session, whose packet may still be on its way here, and how many do.
+const ERROR_PATIENCE: Micros = 1_000_000;
+const MAX_ERRORS: usize = 1_024;
+
 /// A question to the table of a thread.
 pub struct Ask {
     /// What is asked.
@@ -65,6 +69,7 @@ impl Follower {
         }
         let mut sessions = SessionBatchBuilder::default();
         let mut pending: Vec<Pending> = Vec::new();
+        let mut early: Vec<(Micros, Packet)> = Vec::new();
         let (mut sent, mut published) = (0, 0);
         while !stop.load(Ordering::Acquire) {
             let patience = if pending.is_empty() { PATIENCE } else { Duration::ZERO };
@@ -72,9 +77,9 @@ impl Follower {
                 tracing::error!(interface = self.interface, %error, "the capture failed, trying again");
                 std::thread::sleep(Duration::from_secs(1));
             }
-            self.exchange_errors();
-            self.answer(&mut pending);
             let now = clock::now();
+            self.exchange_errors(&mut early, now);
+            self.answer(&mut pending);
             if sessions.len() >= BATCH || (!sessions.is_empty() && now - sent >= AGE) {
                 sent = now;
                 self.hand_on(&mut sessions);
@@ -89,17 +94,17 @@ impl Follower {
         self.publish();
     }
 
-    /// An ICMP error may come to another thread than the session that it speaks of.
-    fn exchange_errors(&mut self) {
-        for error in self.live.table_mut().take_strays() {
+    /// An ICMP error may come to another thread than the session that it speaks of, and before its packets.
+    fn exchange_errors(&mut self, early: &mut Vec<(Micros, Packet)>, now: Micros) {
+        let table = self.live.table_mut();
+        for error in table.take_strays() {
             for neighbour in &self.neighbours {
                 // A neighbour that is behind misses the error: its session stays without an answer.
                 neighbour.try_send(error).ok();
             }
         }
-        for error in self.errors.try_iter() {
-            self.live.table_mut().adopt(&error);
-        }
+        early.extend(self.errors.try_iter().take(MAX_ERRORS - early.len()).map(|error| (now + ERROR_PATIENCE, error)));
+        early.retain(|(until, error)| !table.adopt(error) && *until > now);
     }
 
     /// Looks through one slice of the table for each question.
