@@ -107,18 +107,19 @@ impl<S: RecordSink> Stage<S> {
     fn collect(&mut self, now: Micros) -> Result<(), IngestError> {
         let mut sessions = std::mem::take(&mut self.sessions);
         let mut result = Ok(());
-        for session in sessions.drain(..) {
-            if self.before.contains(&session.session_id) {
+        for session in &sessions {
+            if !self.before.is_empty() && self.before.contains(&session.session_id) {
                 self.known += 1;
                 continue;
             }
-            self.batch.push(&session);
+            self.batch.push(session);
             self.oldest.get_or_insert(now);
             if self.batch.len() >= self.rows {
                 result = result.and(self.flush(now));
             }
         }
         // The allocation is kept for the next round.
+        sessions.clear();
         self.sessions = sessions;
         result
     }

@@ -61,17 +61,24 @@ pub(crate) struct Exporters {
     entries: Vec<Entry>,
     /// Name of each exporter, whatever its domains.
     names: HashMap<ExporterKey, Arc<str>>,
+    /// Index of the last record's.
+    last: u32,
 }
 
 impl Exporters {
     /// The exporter of a record; learns from it.
     pub(crate) fn of(&mut self, flow: &FlowRecord, configured: &[(IpNet, Capability)]) -> u32 {
         let key = (flow.exporter, flow.domain);
-        let index = match self.index.get(&key) {
-            Some(&index) => index,
-            None if self.entries.len() >= MAX_EXPORTERS => 0,
-            None => self.add(key, configured),
+        // Records come in messages: the last one's exporter is this one's, as a rule.
+        let index = match self.entries.get(self.last as usize) {
+            Some(last) if (last.key, last.domain) == key => self.last,
+            _ => match self.index.get(&key) {
+                Some(&index) => index,
+                None if self.entries.len() >= MAX_EXPORTERS => 0,
+                None => self.add(key, configured),
+            },
         };
+        self.last = index;
         let entry = &mut self.entries[index as usize];
         entry.learner.observe(flow);
         entry.sampling = flow.sampling;

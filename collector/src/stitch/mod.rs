@@ -308,7 +308,6 @@ impl Stitcher {
 
     fn unlink(&mut self, hash: u64, key: &TupleKey, slot: u32, next: Option<u32>) {
         let slots = &self.slots;
-        // The session itself has been taken out of its slot by now.
         let same = |&(other, head): &(u64, u32)| {
             other == hash
                 && (head == slot || slots.get(head as usize).and_then(Option::as_ref).is_some_and(|s| s.key == *key))
@@ -336,20 +335,22 @@ impl Stitcher {
     }
 
     fn emit(&mut self, slot: u32, reason: EndReason, now: Micros, out: &mut Vec<SessionRecord>) {
-        let Some(session) = self.slots.get_mut(slot as usize).and_then(Option::take) else { return };
-        let hash = self.seed.hash_one(session.key);
-        self.unlink(hash, &session.key, slot, session.next);
-        self.free.push(slot);
-        self.counters.emitted += 1;
-        let record = record::record(&session, reason, &self.exporters, &self.settings);
-        if session.key.proto == TCP {
+        let Some(session) = self.slots.get(slot as usize).and_then(Option::as_ref) else { return };
+        let (key, next) = (session.key, session.next);
+        let hash = self.seed.hash_one(key);
+        let record = record::record(session, reason, &self.exporters, &self.settings);
+        if key.proto == TCP {
             let classified = record.outcome.class() != OutcomeClass::Indeterminate;
             for exporter in session.exporters() {
                 self.exporters.count(exporter, classified);
             }
         }
-        self.tombstones.bury(hash, &session, &record, now);
+        self.tombstones.bury(hash, session, &record, now);
         out.push(record);
+        self.unlink(hash, &key, slot, next);
+        self.slots[slot as usize] = None;
+        self.free.push(slot);
+        self.counters.emitted += 1;
     }
 }
 
