@@ -318,14 +318,14 @@ impl Reader {
         let (low, high) = (bound(low), bound(high));
         let mut range = Range::default();
         if open_low {
-            range.gt = low
+            range.gt = low;
         } else {
-            range.gte = low
+            range.gte = low;
         }
         if open_high {
-            range.lt = high
+            range.lt = high;
         } else {
-            range.lte = high
+            range.lte = high;
         }
         Ok(range)
     }
