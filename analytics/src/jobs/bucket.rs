@@ -8,9 +8,9 @@ use jobs::detector::{Action, ExcludeFrequent, Rule};
 use super::count::{Key, Row, counts_nothing};
 use super::plan::Part;
 use super::rules::{Skips, ruled};
-use super::series::{Judged, Series, is_count};
+use super::series::{Judged, Series};
 use super::state::{Entry, Given, Models, Scored, silence};
-use crate::model::Moment;
+use crate::model::{Moment, counts};
 
 /// Share of buckets from which a value is frequent.
 const FREQUENT: f64 = 0.5;
@@ -102,8 +102,7 @@ impl Bucket<'_> {
 
     fn admit(&self, models: &mut Models, key: &Key, room: &mut usize, refused: &mut u64) {
         let series = Series::new(self.part.function, self.given.plan.span, self.before, self.days());
-        // A model grows to about this once it has a season.
-        let size = series.bytes() + 6_000;
+        let size = Series::grown(self.part.function);
         if *room < size {
             *refused += 1;
             return;
@@ -225,6 +224,6 @@ impl Bucket<'_> {
 
 /// Whether the members' values add up to that of the whole.
 fn adds_up(part: &Part) -> bool {
-    (is_count(part.function) || part.function.description().ends_with("sum"))
+    (counts(part.function) || part.function.description().ends_with("sum"))
         && part.function.description() != "distinct_count"
 }

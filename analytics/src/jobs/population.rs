@@ -5,11 +5,11 @@
 
 use jobs::{Expectation, Function};
 
-use super::gauge::Side;
-use super::series::{Judged, is_count, side};
+use super::series::Judged;
+use crate::model::gauge::Side;
 use crate::model::persist::persist;
-use crate::model::score_of;
 use crate::model::tail::{Calibration, ln_normal_upper, ln_upper, lower, quantile};
+use crate::model::{counts, score_of, side};
 
 /// Buckets with members before one is scored, and members seen before.
 const LEARNING: f64 = 48.0;
@@ -54,7 +54,7 @@ impl Population {
         learns: &dyn Fn(usize, f64) -> bool,
     ) -> Vec<Judged> {
         let (mean, variance) = self.moments();
-        let (count, side, ready) = (is_count(function), side(function), self.ready());
+        let (count, side, ready) = (counts(function), side(function), self.ready());
         let dispersion = ((variance - mean) / (mean * mean).max(1e-9)).clamp(0.005, 30.0);
         let deviation = variance.sqrt().max(1e-9 * mean.abs()).max(f64::MIN_POSITIVE);
         let raw = |value: f64| {

@@ -1,10 +1,15 @@
-//! One series of a job: the models that fit its function and side.
+//! One series of a job: the models that fit its function, and for how long it has been unusual.
 
 use jobs::{Expectation, Function};
 
-use super::gauge::{Gauge, Side};
+use crate::model::gauge::{Gauge, Side};
 use crate::model::persist::persist;
-use crate::model::{Baseline, Moment, Observation, score_of};
+use crate::model::{Baseline, Moment, Sided, counts, side};
+
+/// Values among which a real-valued series is searched for a period of its own: a week of quarter hours.
+const REMEMBERED: usize = 672;
+/// Score from which a bucket belongs to an anomaly.
+const UNUSUAL: f64 = 3.0;
 
 /// What the models make of a value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,86 +26,83 @@ pub(crate) struct Judged {
     pub ready: bool,
 }
 
-/// The side of a function on which values are unusual.
-pub(crate) fn side(function: Function) -> Side {
-    let name = function.as_str();
-    match name {
-        "min" => Side::Low,
-        "max" => Side::High,
-        _ if name.starts_with("high_") => Side::High,
-        _ if name.starts_with("low_") => Side::Low,
-        _ => Side::Both,
-    }
-}
-
-/// Whether values are whole numbers from 0.
-pub(crate) fn is_count(function: Function) -> bool {
-    matches!(function.description(), "count" | "non_zero_count" | "distinct_count")
-}
-
 /// The models of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Series {
-    above: Option<Box<Baseline>>,
-    other: Option<Box<Gauge>>,
+    models: Sided,
     run: u32,
 }
 
-persist!(Series { above, other, run });
+persist!(Series { models, run });
 
 impl Series {
     /// A series that first shows after so many buckets (of `days` days each) in which it had nothing.
     pub fn new(function: Function, span: u32, buckets: f64, days: f64) -> Self {
-        let (count, side) = (is_count(function), side(function));
         let baseline = || if buckets > 0.0 { Baseline::newcomer(buckets, days) } else { Baseline::new() };
-        let above = (count && side != Side::Low).then(|| Box::new(baseline()));
-        let other = (!count || side != Side::High).then(|| {
-            // Counts above the usual have a model of their own.
-            Box::new(Gauge::new(span, if count { Side::Low } else { side }))
-        });
-        Self { above, other, run: 0 }
+        let gauge = |side| Gauge::remembering(span, side, REMEMBERED);
+        Self { models: Sided::new(function, baseline, gauge), run: 0 }
+    }
+
+    /// Bytes that the models of a function come to take once they know their seasons, about.
+    pub fn grown(function: Function) -> usize {
+        match (counts(function), side(function)) {
+            (true, Side::High) => 10_000,
+            _ => 55_000,
+        }
     }
 
     /// Bytes in memory, estimated.
     pub fn bytes(&self) -> usize {
-        let above = self.above.as_ref().map_or(0, |above| above.bytes());
-        size_of::<Self>() + above + self.other.as_ref().map_or(0, |other| other.bytes())
+        size_of::<Self>() + self.models.bytes()
     }
 
     /// The bucket says nothing of the series.
     pub fn skip(&mut self, days: f64) {
-        self.above.iter_mut().for_each(|above| above.skip(days));
-        self.other.iter_mut().for_each(|other| other.skip());
+        self.models.skip(days);
         self.run = 0;
     }
 
     /// Judges a value, then learns it.
     pub fn observe(&mut self, moment: &Moment, value: f64) -> Judged {
-        let above = self.above.as_mut().map(|above| {
-            let seen = Observation { failed: value.max(0.0), established: None, coverage: 1.0 };
-            let scored = above.observe(moment, &seen);
-            let parts = if scored.ready { (scored.single, scored.multi) } else { (0.0, 0.0) };
-            (scored.expected, scored.surprise, parts, scored.score, scored.ready)
-        });
-        let other = self.other.as_mut().map(|other| {
-            let gauged = other.observe(moment, value);
-            (gauged.expected, gauged.surprise, (gauged.surprise, 0.0), gauged.score, other.ready())
-        });
-        let (expected, surprise, parts, score, ready) = match (above, other) {
-            (Some(above), Some(below)) => {
-                // Both sides are looked at: each has half of the error.
-                let more = if below.1 > above.1 { below } else { above };
-                let surprise = (more.1 - std::f64::consts::LN_2).max(0.0);
-                let score = score_of(surprise, (value - more.0.typical).abs()).min(more.3);
-                (more.0, surprise, more.2, score, above.4 || below.4)
-            }
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => {
-                let nothing = Expectation { typical: value, lower: value, upper: value };
-                (nothing, 0.0, (0.0, 0.0), 0.0, false)
-            }
-        };
-        self.run = if score >= 3.0 { self.run + 1 } else { 0 };
-        Judged { expected, surprise, parts, score, length: self.run.max(1), ready }
+        let found = self.models.observe(moment, value);
+        self.run = if found.score >= UNUSUAL { self.run + 1 } else { 0 };
+        let length = self.run.max(1);
+        let (expected, surprise, parts, score) = (found.expected, found.surprise, found.parts, found.score);
+        Judged { expected, surprise, parts, score, length, ready: found.ready }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Calendar;
+    use crate::model::persist::Persist as _;
+
+    /// Four weeks of a daily rhythm with noise.
+    fn watched(function: Function) -> Series {
+        let calendar = Calendar::new(chrono_tz::Tz::UTC, 900);
+        let mut series = Series::new(function, 900, 0.0, 900.0 / 86_400.0);
+        for bucket in 0..2_688_u64 {
+            let daily = (bucket as f64 / 96.0 * std::f64::consts::TAU).sin();
+            let value = (50.0 + 20.0 * daily + crate::testing::noise(bucket, 9) as f64).round();
+            series.observe(&calendar.moment(1_772_409_600 + bucket as i64 * 900), value);
+        }
+        series
+    }
+
+    #[test]
+    fn models_grow_to_what_was_reserved_and_go_on_after_being_kept() {
+        let calendar = Calendar::new(chrono_tz::Tz::UTC, 900);
+        for function in [Function::HighCount, Function::Count, Function::LowCount, Function::Mean, Function::Min] {
+            let mut series = watched(function);
+            let (grown, reserved) = (series.bytes(), Series::grown(function));
+            assert!(grown <= reserved && grown > reserved / 4, "{}: {grown} of {reserved}", function.as_str());
+            let mut kept = Vec::new();
+            series.put(&mut kept);
+            let mut read = Series::take(&mut kept.as_slice()).unwrap();
+            assert_eq!(read, series);
+            let moment = calendar.moment(1_772_409_600 + 2_688 * 900);
+            assert_eq!(read.observe(&moment, 3.0), series.observe(&moment, 3.0));
+        }
     }
 }

@@ -8,6 +8,8 @@ use linfa::traits::Fit;
 use linfa_linear::LinearRegression;
 use ndarray::{Array1, Array2};
 
+use crate::model::persist::persist;
+
 /// Ridge on everything but the intercept, and on the intercept.
 const RIDGE: f64 = 2.0;
 const INTERCEPT_RIDGE: f64 = 1e-8;
@@ -59,6 +61,8 @@ pub struct Normal {
     square: Vec<f64>,
     product: Vec<f64>,
 }
+
+persist!(Normal { width, square, product });
 
 impl Normal {
     /// No observation of this many features yet.

@@ -13,6 +13,7 @@ mod level;
 pub(crate) mod persist;
 mod profile;
 mod score;
+mod sided;
 pub(crate) mod tail;
 mod window;
 
@@ -25,3 +26,4 @@ pub use baseline::{Baseline, Observation, Scored};
 pub use calendar::{Calendar, Moment};
 pub use crowd::{Crowd, Joined};
 pub use score::score_of;
+pub use sided::{Judgement, Sided, counts, side};

@@ -1,5 +1,7 @@
 //! Exact binary form of model state: what is read back continues bit for bit.
 
+use std::collections::VecDeque;
+
 /// Something that can be written to bytes and read back the same.
 pub trait Persist: Sized {
     /// Appends the value.
@@ -24,6 +26,15 @@ macro_rules! numbers {
 }
 
 numbers!(u8, u16, u32, u64, i64, f32, f64);
+
+impl Persist for usize {
+    fn put(&self, out: &mut Vec<u8>) {
+        (*self as u64).put(out);
+    }
+    fn take(input: &mut &[u8]) -> Option<Self> {
+        u64::take(input)?.try_into().ok()
+    }
+}
 
 impl Persist for bool {
     fn put(&self, out: &mut Vec<u8>) {
@@ -50,6 +61,16 @@ impl<T: Persist> Persist for Vec<T> {
             return None;
         }
         (0..length).map(|_| T::take(input)).collect()
+    }
+}
+
+impl<T: Persist> Persist for VecDeque<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.len().put(out);
+        self.iter().for_each(|item| item.put(out));
+    }
+    fn take(input: &mut &[u8]) -> Option<Self> {
+        Vec::take(input).map(Self::from)
     }
 }
 
@@ -84,13 +105,13 @@ impl<T: Persist, const N: usize> Persist for [T; N] {
     }
 }
 
-impl Persist for (f64, f64) {
+impl<A: Persist, B: Persist> Persist for (A, B) {
     fn put(&self, out: &mut Vec<u8>) {
         self.0.put(out);
         self.1.put(out);
     }
     fn take(input: &mut &[u8]) -> Option<Self> {
-        Some((f64::take(input)?, f64::take(input)?))
+        Some((A::take(input)?, B::take(input)?))
     }
 }
 

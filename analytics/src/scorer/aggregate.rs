@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use jobs::detector::Function;
 
 use super::{TableRow, Unsupported};
-use crate::model::gauge::Side;
 
 /// How values become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,43 +22,24 @@ enum How {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Aggregate {
     how: How,
-    counts: bool,
     /// A bucket in which nothing is counted is unknown.
     non_zero: bool,
-}
-
-/// The side on which a function's values are unusual.
-pub fn side(function: Function) -> Side {
-    let name = function.as_str();
-    match name {
-        _ if name.starts_with("high_") => Side::High,
-        _ if name.starts_with("low_") => Side::Low,
-        "max" => Side::High,
-        "min" => Side::Low,
-        _ => Side::Both,
-    }
 }
 
 impl Aggregate {
     /// The aggregate of a function of Elastic's anomaly detection.
     pub fn new(function: Function) -> Result<Self, Unsupported> {
-        let (how, counts) = match function.description() {
-            "count" | "non_zero_count" => (How::Sum, true),
-            "distinct_count" => (How::Distinct, true),
-            "sum" | "non_null_sum" => (How::Sum, false),
-            "mean" | "metric" => (How::Mean, false),
-            "median" => (How::Median, false),
-            "min" => (How::Min, false),
-            "max" => (How::Max, false),
-            "varp" => (How::Variance, false),
+        let how = match function.description() {
+            "count" | "non_zero_count" | "sum" | "non_null_sum" => How::Sum,
+            "distinct_count" => How::Distinct,
+            "mean" | "metric" => How::Mean,
+            "median" => How::Median,
+            "min" => How::Min,
+            "max" => How::Max,
+            "varp" => How::Variance,
             _ => return Err(Unsupported(function)),
         };
-        Ok(Self { how, counts, non_zero: function.description() == "non_zero_count" })
-    }
-
-    /// Whether the results are whole numbers from 0.
-    pub fn counts(self) -> bool {
-        self.counts
+        Ok(Self { how, non_zero: function.description() == "non_zero_count" })
     }
 
     /// One value per series with any. Values that are none count as 1 where values are summed.

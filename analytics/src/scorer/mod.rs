@@ -5,7 +5,6 @@
 
 mod aggregate;
 mod renormal;
-mod series;
 mod span;
 
 #[cfg(test)]
@@ -16,9 +15,9 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 use jobs::detector::Function;
 
-use crate::model::{Calendar, Crowd, Joined, score_of};
+use crate::model::gauge::Gauge;
+use crate::model::{Baseline, Calendar, Crowd, Joined, Judgement, Sided, score_of};
 use aggregate::Aggregate;
-use series::{Judgement, Series};
 
 pub use renormal::Renormaliser;
 pub use span::infer_span;
@@ -84,7 +83,7 @@ pub struct Unsupported(pub Function);
 /// # Errors
 /// It cannot.
 pub fn counts(function: Function) -> Result<bool, Unsupported> {
-    Aggregate::new(function).map(|aggregate| aggregate.counts())
+    Aggregate::new(function).map(|_| crate::model::counts(function))
 }
 
 /// Joint surprise of the series that a series' own must reach to share in it: 1 in 50.
@@ -100,7 +99,7 @@ pub fn score_table(mut rows: Vec<TableRow>, settings: &ScorerSettings) -> Result
     let calendar = Calendar::new(settings.time_zone, settings.span);
     let bucket = |time: i64| (time - settings.offset).div_euclid(span);
     rows.sort_by_key(|row| row.time);
-    let mut all: BTreeMap<u32, Series> = BTreeMap::new();
+    let mut all: BTreeMap<u32, Sided> = BTreeMap::new();
     let mut crowd = Crowd::default();
     let mut scored = Vec::new();
     let mut last = None;
@@ -122,7 +121,7 @@ pub fn score_table(mut rows: Vec<TableRow>, settings: &ScorerSettings) -> Result
         last = Some(number);
         let values = aggregate.apply(chunk);
         for series in values.keys() {
-            all.entry(*series).or_insert_with(|| Series::new(settings.function, settings.span));
+            all.entry(*series).or_insert_with(|| one_series(settings));
         }
         let start = number * span + settings.offset;
         one_bucket(start, &values, &mut all, &mut crowd, &calendar, settings, &mut scored);
@@ -130,10 +129,15 @@ pub fn score_table(mut rows: Vec<TableRow>, settings: &ScorerSettings) -> Result
     Ok(scored)
 }
 
+/// A series of which nothing is known.
+fn one_series(settings: &ScorerSettings) -> Sided {
+    Sided::new(settings.function, Baseline::new, |side| Gauge::new(settings.span, side))
+}
+
 fn one_bucket(
     start: i64,
     values: &BTreeMap<u32, f64>,
-    all: &mut BTreeMap<u32, Series>,
+    all: &mut BTreeMap<u32, Sided>,
     crowd: &mut Crowd,
     calendar: &Calendar,
     settings: &ScorerSettings,

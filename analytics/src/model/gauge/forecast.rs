@@ -2,6 +2,7 @@
 //! how well each has forecast lately.
 
 use crate::model::gauge::season::Season;
+use crate::model::persist::{Persist, persist};
 
 /// Buckets after which half of an expert's merits are forgotten.
 const MERIT_LIFE: f64 = 300.0;
@@ -18,6 +19,8 @@ pub struct Scale {
     square: f64,
     seen: f64,
 }
+
+persist!(Scale { square, seen });
 
 impl Scale {
     /// The deviation, at least `floor`.
@@ -53,6 +56,15 @@ pub enum Rhythm {
     Own,
 }
 
+impl Persist for Rhythm {
+    fn put(&self, out: &mut Vec<u8>) {
+        (*self as u8).put(out);
+    }
+    fn take(input: &mut &[u8]) -> Option<Self> {
+        [Self::Flat, Self::Day, Self::Week, Self::Own].into_iter().nth(usize::from(u8::take(input)?))
+    }
+}
+
 /// Phases (0-1) of a bucket in every rhythm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Phases {
@@ -85,6 +97,8 @@ struct Expert {
     merit: f64,
     made: f64,
 }
+
+persist!(Expert { rhythm, season, level, slope, steep, scale, merit, made });
 
 impl Expert {
     fn new(rhythm: Rhythm, season: Option<Season>, steep: f64) -> Self {
@@ -133,6 +147,8 @@ pub struct Forecast {
     gain: f64,
 }
 
+persist!(Forecast { experts, gain });
+
 impl Forecast {
     /// Experts for buckets of `span` seconds, of a series that begins at `value`.
     pub fn new(span: f64, value: f64) -> Self {
@@ -172,6 +188,12 @@ impl Forecast {
             }
             self.experts.push(expert);
         }
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(&self) -> usize {
+        let seasons: usize = self.experts.iter().filter_map(|expert| expert.season.as_ref()).map(Season::bytes).sum();
+        self.experts.len() * size_of::<Expert>() + seasons
     }
 
     /// Deviation of the values from their level alone.

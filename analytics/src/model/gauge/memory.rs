@@ -5,6 +5,7 @@ use linfa::traits::Fit;
 use linfa_linear::LinearRegression;
 
 use crate::model::glm::Normal;
+use crate::model::persist::persist;
 
 /// How many errors are remembered.
 const LAGS: usize = 10;
@@ -28,6 +29,8 @@ pub struct Memory {
     weights: [f64; LAGS],
     until_fit: u32,
 }
+
+persist!(Memory { lags, clean, normal, weights, until_fit });
 
 impl Default for Memory {
     fn default() -> Self {

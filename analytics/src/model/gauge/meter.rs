@@ -13,6 +13,7 @@ use crate::model::gauge::memory::Memory;
 use crate::model::gauge::period;
 use crate::model::gauge::view::{Judged, Stuck, View};
 use crate::model::gauge::{LEARNING_BUCKETS, Side};
+use crate::model::persist::persist;
 use crate::model::window::Window;
 
 /// Weights of a new bucket in the windows.
@@ -39,6 +40,8 @@ pub struct Metered {
     pub expected: Expectation,
     /// Calibrated surprise `-ln p`, paid for the looks; 0 while learning.
     pub surprise: f64,
+    /// Surprise of the bucket alone and of the recent ones together.
+    pub parts: (f64, f64),
     /// Log-likelihood of the value, but for a constant: how well the model forecasts.
     pub merit: f64,
 }
@@ -58,15 +61,40 @@ pub struct Meter {
     alarmed: (u32, u32),
     shift: (f64, f64),
     recent: VecDeque<f64>,
-    past: VecDeque<(i64, f64)>,
+    /// Values in an unbroken row of buckets, as many as are remembered; a period is sought in these alone.
+    past: VecDeque<f64>,
+    remembered: usize,
+    /// Number of the last bucket.
+    last: i64,
     own: Option<usize>,
     next_look: usize,
     stuck: Stuck,
 }
 
+persist!(Meter {
+    side,
+    span,
+    seen,
+    forecast,
+    memory,
+    deviation,
+    innovation,
+    up,
+    down,
+    alarmed,
+    shift,
+    recent,
+    past,
+    remembered,
+    last,
+    own,
+    next_look,
+    stuck,
+});
+
 impl Meter {
-    /// A series of which nothing is known, in buckets of `span` seconds.
-    pub fn new(span: u32, side: Side) -> Self {
+    /// A series of which nothing is known, in buckets of `span` seconds, of which so many values are remembered.
+    pub fn new(span: u32, side: Side, remembered: usize) -> Self {
         let windows = || STEPS.map(Window::new).to_vec();
         Self {
             side,
@@ -82,10 +110,24 @@ impl Meter {
             shift: (0.0, 0.0),
             recent: VecDeque::with_capacity(RECENT),
             past: VecDeque::new(),
+            remembered,
+            last: 0,
             own: None,
             next_look: 100,
             stuck: Stuck::default(),
         }
+    }
+
+    /// Whether it has seen enough to score.
+    pub fn ready(&self) -> bool {
+        self.seen >= LEARNING_BUCKETS
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(&self) -> usize {
+        let numbers = self.past.capacity() + self.recent.capacity();
+        let forecast = self.forecast.as_ref().map_or(0, Forecast::bytes);
+        size_of::<Self>() + numbers * size_of::<f64>() + forecast + 2 * STEPS.len() * size_of::<Window>()
     }
 
     /// The bucket is missing: what the last values said no longer holds.
@@ -110,7 +152,7 @@ impl Meter {
         let hour = (phases.day * 24.0) as usize % 24;
         let error = value - usual;
         let next = self.next_error(error);
-        let ready = self.seen >= LEARNING_BUCKETS;
+        let ready = self.ready();
         let deviation = self.deviation.judge(error, hour, floor);
         let innovation = self.innovation.judge(error - next, hour, floor);
         let window = self.windowed(&deviation, ready);
@@ -147,13 +189,16 @@ impl Meter {
         let of = |view: &Judged| self.sided(view.up, view.down) - LOOK_VIEW.ln();
         let (deviation, innovation) = (of(views[0]), of(views[1]));
         let stuck = if self.side == Side::Both { stuck - LOOK_STUCK.ln() } else { 0.0 };
-        let slow = deviation.max(window - LOOK_WINDOW.ln());
+        let window = window - LOOK_WINDOW.ln();
+        let slow = deviation.max(window);
         let (typical, scale) =
             if slow >= innovation { (usual, views[0].scale) } else { (usual + next, views[1].scale) };
-        let surprise = if ready { slow.max(innovation).max(stuck).max(0.0) } else { 0.0 };
+        let single = deviation.max(innovation).max(stuck);
+        let parts = if ready { (single.max(0.0), window.max(0.0)) } else { (0.0, 0.0) };
+        let surprise = parts.0.max(parts.1);
         let expected = Expectation { typical, lower: typical - 1.96 * scale, upper: typical + 1.96 * scale };
         let z = views[1].z.abs();
-        Metered { expected, surprise, merit: -views[1].scale.ln() - (0.5 * z * z).min(2.0 * z).min(12.0) }
+        Metered { expected, surprise, parts, merit: -views[1].scale.ln() - (0.5 * z * z).min(2.0 * z).min(12.0) }
     }
 
     /// Surprise of the recent buckets together, where this bucket belongs to them.
@@ -202,26 +247,28 @@ impl Meter {
     /// Looks for a period of the series' own now and then, ever more seldom.
     fn learn_period(&mut self, moment: &Moment, value: f64) {
         let bucket = moment.start.div_euclid(self.span as i64);
-        if self.past.back().is_some_and(|(last, _)| bucket != last + 1) {
+        if bucket != self.last + 1 {
             // A period is sought in unbroken stretches only.
             self.past.clear();
         }
-        if self.past.len() == period::MOST {
+        self.last = bucket;
+        if self.past.len() == self.remembered {
             self.past.pop_front();
         }
-        self.past.push_back((bucket, value));
+        self.past.push_back(value);
         if self.past.len() < 100 || self.seen < self.next_look {
             return;
         }
         self.next_look = self.seen + self.seen.clamp(100, 2_000);
-        let values: Vec<f64> = self.past.iter().map(|(_, value)| *value).collect();
-        let Some(found) = period::period(&values) else { return };
+        let Some(found) = period::period(self.past.make_contiguous()) else { return };
         let known = |seconds: f64| (found as f64 * self.span / seconds - 1.0).abs() < 0.02;
         if known(86_400.0) || known(7.0 * 86_400.0) || self.own == Some(found) {
             return;
         }
         self.own = Some(found);
-        let past: Vec<(f64, f64)> = self.past.iter().map(|(bucket, value)| (phase(*bucket, found), *value)).collect();
+        let first = bucket + 1 - self.past.len() as i64;
+        let past: Vec<(f64, f64)> =
+            (first..).zip(&self.past).map(|(bucket, value)| (phase(bucket, found), *value)).collect();
         if let Some(forecast) = &mut self.forecast {
             forecast.adopt_period(found, &past);
         }

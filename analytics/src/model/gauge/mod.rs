@@ -16,6 +16,7 @@ mod tests;
 use jobs::Expectation;
 
 use crate::model::calendar::Moment;
+use crate::model::persist::{Persist, persist};
 use crate::model::score::score_of;
 use meter::{Meter, Metered};
 
@@ -39,6 +40,15 @@ pub enum Side {
     Low,
 }
 
+impl Persist for Side {
+    fn put(&self, out: &mut Vec<u8>) {
+        (*self as u8).put(out);
+    }
+    fn take(input: &mut &[u8]) -> Option<Self> {
+        [Self::Both, Self::High, Self::Low].into_iter().nth(usize::from(u8::take(input)?))
+    }
+}
+
 /// What the model makes of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gauged {
@@ -46,6 +56,8 @@ pub struct Gauged {
     pub expected: Expectation,
     /// Calibrated surprise `-ln p`, paid for the looks; 0 while learning.
     pub surprise: f64,
+    /// Surprise of the bucket alone and of the recent ones together.
+    pub parts: (f64, f64),
     /// 0-100.
     pub score: f64,
 }
@@ -60,10 +72,28 @@ pub struct Gauge {
     lead: f64,
 }
 
+persist!(Gauge { plain, log, lead });
+
 impl Gauge {
     /// A series of which nothing is known, in buckets of `span` seconds.
     pub fn new(span: u32, side: Side) -> Self {
-        Self { plain: Meter::new(span, side), log: Some(Meter::new(span, side)), lead: 0.0 }
+        Self::remembering(span, side, period::MOST)
+    }
+
+    /// The same for one of very many series: a period of its own is sought among so many values only.
+    pub fn remembering(span: u32, side: Side, values: usize) -> Self {
+        let meter = || Meter::new(span, side, values);
+        Self { plain: meter(), log: Some(meter()), lead: 0.0 }
+    }
+
+    /// Whether it has seen enough to score.
+    pub fn ready(&self) -> bool {
+        self.plain.ready()
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.plain.bytes() + self.log.as_ref().map_or(0, Meter::bytes)
     }
 
     /// The bucket is missing: what the last values said no longer holds.
@@ -97,6 +127,6 @@ impl Gauge {
 }
 
 fn gauged(metered: Metered) -> Gauged {
-    let Metered { expected, surprise, .. } = metered;
-    Gauged { expected, surprise, score: score_of(surprise, f64::INFINITY) }
+    let Metered { expected, surprise, parts, .. } = metered;
+    Gauged { expected, surprise, parts, score: score_of(surprise, f64::INFINITY) }
 }

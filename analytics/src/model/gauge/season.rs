@@ -1,5 +1,7 @@
 //! Recurring shapes of a real-valued series: what is usual at a phase of a day, a week or a period of its own.
 
+use crate::model::persist::persist;
+
 /// A shape over one period, learnt slot by slot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Season {
@@ -8,11 +10,15 @@ pub struct Season {
     smooth: bool,
 }
 
+persist!(Season { slots, smooth });
+
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Slot {
     value: f64,
     seen: f64,
 }
+
+persist!(Slot { value, seen });
 
 /// A slot goes on learning at least at this rate, so that shapes may change: about ten periods are remembered.
 const LEAST_RATE: f64 = 0.1;
@@ -21,6 +27,11 @@ impl Season {
     /// A shape of so many slots.
     pub fn new(slots: usize, smooth: bool) -> Self {
         Self { slots: vec![Slot::default(); slots.max(1)], smooth }
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.slots.len() * size_of::<Slot>()
     }
 
     /// The two slots that a phase (0-1) lies between, and the share of the second.

@@ -1,6 +1,7 @@
 //! One way of looking at errors: their spread by the hour, the tails they claim, and what the past says of those.
 
 use crate::model::gauge::forecast::Scale;
+use crate::model::persist::persist;
 use crate::model::tail::{Calibration, ln_student_upper};
 
 /// Surprises beyond this grow by their logarithm only: a tail is not known that far.
@@ -43,6 +44,8 @@ pub struct View {
     up: Calibration,
     down: Calibration,
 }
+
+persist!(View { scale, last, products, hours, age, up, down });
 
 impl Default for View {
     fn default() -> Self {
@@ -109,6 +112,8 @@ pub struct Stuck {
     run: f64,
     longest: f64,
 }
+
+persist!(Stuck { last, seen, repeats, run, longest });
 
 impl Stuck {
     /// Surprise of as many repetitions as there are now.
