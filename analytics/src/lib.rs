@@ -26,7 +26,10 @@ pub use key::{LEVELS, level_from, level_name, series_label};
 pub use query::QueryEngine;
 pub use query::filter::{Exporter, Filter, FilterError, Ports, Test};
 pub use query::flows::{ClientGroup, FlowPath, Flows};
-pub use results::{AnomalyFilter, Changes, Found, Order, ResultStore, SeriesPoint, SeriesView};
+pub use results::{
+    Anomaly, AnomalyFilter, Changes, Finder, Found, Order, Part, Parts, Plotted, ResultStore, Selection, SeriesPoint,
+    SeriesView,
+};
 pub use rollup::Rollups;
 pub use scorer::{Renormaliser, ScoredBucket, ScorerSettings, TableRow, Unsupported, counts, infer_span, score_table};
 pub use store::{

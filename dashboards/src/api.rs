@@ -117,7 +117,7 @@ pub(crate) fn routes(shared: Shared) -> Router {
         .route("/jobs/import", post(imported::import_jobs).layer(DefaultBodyLimit::max(imported::LARGEST)))
         .route("/jobs/imported/{id}", get(imported::job).delete(imported::remove))
         .route("/jobs/imported/{id}/definition", get(imported::definition))
-        .route("/jobs/imported/{id}/results", get(imported::results))
+        .route("/jobs/imported/{id}/results", get(results::job_results))
         .route("/jobs/imported/{id}/snapshots", get(imported::job_snapshots))
         .route("/jobs/imported/{id}/{action}", post(imported::act))
         .route("/calendars", get(calendars::calendars))
@@ -191,7 +191,6 @@ pub fn openapi() -> String {
         imported::remove,
         imported::act,
         imported::job_snapshots,
-        imported::results,
         calendars::calendars,
         calendars::put_calendar,
         calendars::remove_calendar,
@@ -199,6 +198,7 @@ pub fn openapi() -> String {
         calendars::annotate,
         calendars::remove_annotation,
         results::results,
+        results::job_results,
         sinks::sinks,
         alerts::alerts,
         silences::silences,

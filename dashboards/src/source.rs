@@ -2,13 +2,15 @@
 //!
 //! Handlers see the trait, so that they can be tried over results that a test makes up.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use analytics::{
-    AnomalyFilter, ClientGroup, Flows, Page, ResultStore, SeriesView, SessionFilter, SessionStore, StoreError,
+    AnomalyFilter, ClientGroup, Flows, Page, ResultStore, Selection, SeriesView, SessionFilter, SessionStore,
+    StoreError,
 };
 use futures::future::BoxFuture;
-use jobs::{AnomalyRecord, BucketResult, InfluencerResult, SeriesKey};
+use jobs::{AnomalyRecord, BucketResult, Document, InfluencerResult, SeriesKey};
 use tracker::{Perspective, SessionRecord};
 
 use crate::problem::Problem;
@@ -23,6 +25,8 @@ pub trait Source: Send + Sync {
     fn buckets(&self, from: i64, to: i64, perspective: Option<Perspective>) -> Answer<Vec<BucketResult>>;
     /// Influencers with `from <= timestamp < to` (ms), by time. May read files.
     fn influencers(&self, from: i64, to: i64, perspective: Option<Perspective>) -> Answer<Vec<InfluencerResult>>;
+    /// The documents that are wanted, of every job, one by one. May read files.
+    fn documents(&self, wanted: &Selection, each: &mut dyn FnMut(Document) -> ControlFlow<()>) -> Answer<()>;
     /// One series in `from..to` (ms).
     fn series<'a>(&'a self, key: &'a SeriesKey, from: i64, to: i64) -> BoxFuture<'a, Answer<SeriesView>>;
     /// Sessions, newest first.
@@ -55,6 +59,10 @@ impl Source for Stored {
 
     fn influencers(&self, from: i64, to: i64, perspective: Option<Perspective>) -> Answer<Vec<InfluencerResult>> {
         self.results.influencers(from, to, perspective)
+    }
+
+    fn documents(&self, wanted: &Selection, each: &mut dyn FnMut(Document) -> ControlFlow<()>) -> Answer<()> {
+        self.results.documents(wanted, each)
     }
 
     fn series<'a>(&'a self, key: &'a SeriesKey, from: i64, to: i64) -> BoxFuture<'a, Answer<SeriesView>> {

@@ -3,18 +3,19 @@
 mod followed;
 
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use analytics::{
-    AnomalyFilter, ClientGroup, Flows, JobState, JobStatus, Order, Page, SeriesPoint, SeriesView, SessionFilter,
-    StoreError,
+    AnomalyFilter, ClientGroup, Flows, JobState, JobStatus, Order, Page, Selection, SeriesPoint, SeriesView,
+    SessionFilter, StoreError,
 };
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use futures::future::BoxFuture;
 use jobs::{
-    AnomalyRecord, BucketResult, Expectation, Explanation, Influencer, InfluencerResult, Level, OutcomeCount, Score,
+    AnomalyRecord, BucketResult, Document, Documents, Expectation, InfluencerResult, OutcomeCount, Schema, Score,
     SeriesKey,
 };
 use prometheus_client::registry::Registry;
@@ -76,6 +77,20 @@ impl Source for Fake {
 
     fn influencers(&self, _: i64, _: i64, _: Option<Perspective>) -> Result<Vec<InfluencerResult>, StoreError> {
         Ok(self.influencers.clone())
+    }
+
+    fn documents(
+        &self,
+        wanted: &Selection,
+        each: &mut dyn FnMut(Document) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let documents = Documents::new(wanted.schema.unwrap_or(Schema::Ecs), wanted.prefix.clone());
+        let inside = |time: i64| (wanted.from..wanted.to).contains(&time);
+        let records = self.records.iter().filter(|r| inside(r.timestamp)).map(|r| documents.record(r));
+        let buckets = self.buckets.iter().filter(|b| inside(b.timestamp)).map(|b| documents.bucket(b));
+        let influencers = self.influencers.iter().map(|i| documents.influencer_result(i));
+        let _ = records.chain(buckets).chain(influencers).try_for_each(each);
+        Ok(())
     }
 
     fn series<'a>(&'a self, key: &'a SeriesKey, _: i64, _: i64) -> BoxFuture<'a, Result<SeriesView, StoreError>> {
@@ -269,45 +284,7 @@ pub async fn get(fake: Fake, path: &str) -> Answer {
 
 /// A record of 10.2.0.`host`:443 with this score, `ago` buckets before [`BUCKET`].
 pub fn record(host: u8, score: f64, ago: i64) -> AnomalyRecord {
-    AnomalyRecord {
-        series: SeriesKey {
-            perspective: Perspective::Inbound,
-            level: Level::ServerPort,
-            server: Some(IpAddr::from([10, 2, 0, host])),
-            port: Some(443),
-            client: None,
-        },
-        service: Some("https".to_owned()),
-        timestamp: BUCKET - ago * 900_000,
-        bucket_span: 900,
-        record_score: Score::new(score),
-        initial_record_score: Score::new(score),
-        probability: 1e-12,
-        multi_bucket_impact: -5.0,
-        actual: 412.0,
-        expected: Expectation { typical: 9.0, lower: 3.0, upper: 17.0 },
-        attempts: 430,
-        clients: 38,
-        explanation: Explanation {
-            spike: true,
-            length: 1,
-            single_bucket_impact: 12,
-            multi_bucket_impact: 0,
-            high_variance_penalty: false,
-            incomplete_bucket_penalty: false,
-        },
-        influencers: vec![Influencer {
-            field: "client_ip".to_owned(),
-            value: "192.0.2.9".to_owned(),
-            share: 0.75,
-            usual_share: 0.25,
-            score: Score::new(80.0),
-        }],
-        outcomes: vec![OutcomeCount { outcome: Outcome::Refused, count: 412 }],
-        cause: None,
-        is_interim: false,
-        revised: false,
-    }
+    jobs::testing::record(host, score, BUCKET - ago * 900_000)
 }
 
 /// A bucket `ago` before [`BUCKET`].

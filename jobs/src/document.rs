@@ -16,7 +16,7 @@ use tracker::Perspective;
 use crate::id::{JobId, Prefix};
 use crate::schema::{Concept, Schema};
 
-pub use bucket::overall;
+pub use bucket::{JobScore, overall, overall_buckets};
 pub use job::JobDocuments;
 
 /// One document and its id. The same result always has the same id, so that sending it again replaces it.

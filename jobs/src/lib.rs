@@ -17,13 +17,15 @@ pub mod schema;
 pub mod score;
 pub mod sentence;
 pub mod span;
+#[doc(hidden)]
+pub mod testing;
 
 pub use catalogue::{catalogue, everything, failed_sessions};
 pub use definition::{DefinitionError, JobDefinition};
 pub use detector::{Detector, Function};
 pub use document::{Document, Documents, JobDocuments};
 pub use id::{IdError, JobId, Prefix};
-pub use record::{FieldValues, JobBucket, JobCause, JobInfluencer, JobOutcome, JobRecord, Split};
+pub use record::{FieldValues, JobBucket, JobCause, JobInfluencer, JobOutcome, JobPlot, JobRecord, Split, Subject};
 pub use result::{
     AnomalyRecord, BucketResult, Cause, Expectation, Explanation, Influencer, InfluencerResult, Level, OutcomeCount,
     SeriesKey,

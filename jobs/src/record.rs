@@ -2,7 +2,11 @@
 //!
 //! Must not know how they are computed, stored or written as documents.
 
+mod words;
+
 use serde::{Deserialize, Serialize};
+
+pub use words::Subject;
 
 /// A field that sets a series apart, and its value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,6 +93,37 @@ impl JobRecord {
     pub fn series(&self) -> (usize, &str, &Option<Split>, &Option<Split>, &Option<Split>) {
         (self.detector_index, &self.function_description, &self.partition, &self.by, &self.over)
     }
+
+    /// -5 (this bucket alone) to +5 (the recent buckets together).
+    pub fn balance(&self) -> f64 {
+        let (single, multi) = (f64::from(self.single_bucket_impact), f64::from(self.multi_bucket_impact));
+        if single + multi <= 0.0 { -5.0 } else { 5.0 * (multi - single) / single.max(multi) }
+    }
+}
+
+/// What the model of one series expected of one bucket, and what came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobPlot {
+    /// Bucket start, ms since the epoch.
+    pub timestamp: i64,
+    /// Bucket span, seconds.
+    pub bucket_span: u32,
+    /// Place of the detector in the job.
+    pub detector_index: usize,
+    /// The function without its side.
+    pub function_description: String,
+    /// By-field.
+    pub by: Option<Split>,
+    /// Partition field.
+    pub partition: Option<Split>,
+    /// What was seen.
+    pub actual: f64,
+    /// What was expected, with its 95 % interval.
+    pub typical: f64,
+    /// Lower bound.
+    pub lower: f64,
+    /// Upper bound.
+    pub upper: f64,
 }
 
 /// One bucket of a job.

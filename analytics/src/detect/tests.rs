@@ -212,13 +212,14 @@ fn changes_are_told_by_what_is_known() {
     let results = ResultStore::open(&store);
     let first = results.changes(&std::collections::HashSet::new()).unwrap();
     let (_, buckets, _) = everything(&store);
-    assert_eq!(first.found.iter().map(|found| found.bucket().clone()).collect::<Vec<_>>(), buckets);
+    let told: Vec<_> = buckets.iter().map(|b| (b.timestamp, crate::Finder::Perspective(b.perspective))).collect();
+    assert_eq!(first.found.iter().map(|f| (f.timestamp(), f.finder())).collect::<Vec<_>>(), told);
     assert!(results.changes(&first.segments).unwrap().found.is_empty());
 
     fill(&store, "b", 100..102);
     run(&mut detector, end_of(100));
     let second = results.changes(&first.segments).unwrap();
-    let starts: Vec<i64> = second.found.iter().map(|found| found.bucket().timestamp).collect();
+    let starts: Vec<i64> = second.found.iter().map(|found| found.timestamp()).collect();
     assert!(!starts.is_empty() && starts.iter().all(|start| *start >= buckets.last().unwrap().timestamp), "{starts:?}");
     assert!(results.changes(&second.segments).unwrap().found.is_empty());
 }

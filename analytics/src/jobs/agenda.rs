@@ -3,6 +3,7 @@
 //! `jobs/lists.json`, `jobs/calendars.json`, `jobs/annotations.json`; each is written whole or not at all.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 
 use jobs::JobDefinition;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{Plan, Refused};
 use super::rules::{Lists, PlannedEvent};
 use super::shelf::JobShelf;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 
 /// A calendar of planned events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +81,7 @@ impl JobShelf {
     /// # Errors
     /// The file cannot be read or written.
     pub fn set_calendar(&self, id: &str, calendar: Option<JobCalendar>) -> Result<()> {
+        let _lock = self.lock()?;
         let mut known: BTreeMap<String, JobCalendar> =
             self.calendars()?.into_iter().map(|calendar| (calendar.calendar_id.clone(), calendar)).collect();
         match calendar {
@@ -111,13 +113,26 @@ impl JobShelf {
         Ok(self.read_at(self.root().join("annotations.json"))?.unwrap_or_default())
     }
 
-    /// Replaces the annotations.
+    /// Changes the annotations as a whole; others who do so meanwhile wait.
     ///
     /// # Errors
-    /// The file cannot be written.
-    pub fn set_annotations(&self, mut annotations: Vec<Annotation>) -> Result<()> {
+    /// The file cannot be read or written.
+    pub fn change_annotations<T>(&self, change: impl FnOnce(&mut Vec<Annotation>) -> T) -> Result<T> {
+        let _lock = self.lock()?;
+        let mut annotations = self.annotations()?;
+        let done = change(&mut annotations);
         annotations.sort_by_key(|annotation| annotation.timestamp);
-        self.write_at(self.root().join("annotations.json"), &annotations)
+        self.write_at(self.root().join("annotations.json"), &annotations)?;
+        Ok(done)
+    }
+
+    /// Keeps others who change these files waiting, in this process and others, until it is dropped.
+    fn lock(&self) -> Result<File> {
+        let path = self.root().join("agenda.lock");
+        std::fs::create_dir_all(self.root()).map_err(StoreError::io("create", &self.root()))?;
+        let file = File::create(&path).map_err(StoreError::io("create", &path))?;
+        file.lock().map_err(StoreError::io("lock", &path))?;
+        Ok(file)
     }
 
     /// Makes a job ready to run on this store: its plan, once every list that its rules refer to is there.

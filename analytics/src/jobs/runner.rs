@@ -13,6 +13,7 @@ use jobs::{JobId, JobOutcome};
 use super::kept::{JobResults, RESULTS, schema, segments, to_batch};
 use super::marks::marks;
 use super::plan::Plan;
+use super::plotted;
 use super::run::{CHUNK, Run, Surroundings, stretch};
 use super::shelf::{JobLife, JobShelf, Order, RunEntry};
 use super::snapshots::Snapshots;
@@ -35,9 +36,12 @@ pub struct JobRunner {
     plan: Plan,
     time_zone: Tz,
     segments: Segments,
+    plots: Segments,
     snapshots: Snapshots,
     state: State,
     life: JobLife,
+    /// How long results are kept, s; for ever where absent.
+    keep: Option<i64>,
 }
 
 impl JobRunner {
@@ -55,12 +59,43 @@ impl JobRunner {
                 return Err(StoreError::Setting { name: "job", reason: refused.to_string() });
             }
         };
+        let days = plan.definition.retention.results_days.and_then(|days| i64::try_from(days).ok());
+        let keep = days.map(|days| days.saturating_mul(86_400));
         let mut segments = segments(shelf, id);
         segments.refresh()?;
+        let mut plots = plotted::segments(shelf, id);
+        plots.refresh()?;
         let snapshots = Snapshots::of(shelf, id);
         let life = JobLife { notes: plan.notes.clone(), ..job.life };
         let state = snapshots.newest(life.floor.unwrap_or(i64::MIN), i64::MAX).unwrap_or_default();
-        Ok(Some(Self { shelf: shelf.clone(), id: id.clone(), plan, time_zone, segments, snapshots, state, life }))
+        Ok(Some(Self {
+            shelf: shelf.clone(),
+            id: id.clone(),
+            plan,
+            time_zone,
+            segments,
+            plots,
+            snapshots,
+            state,
+            life,
+            keep,
+        }))
+    }
+
+    /// Keeps results for so long (s) at most; for less where the definition says so.
+    pub fn keep(&mut self, seconds: i64) {
+        self.keep = Some(self.keep.map_or(seconds, |keep| keep.min(seconds)));
+    }
+
+    /// Removes results that are too old.
+    fn forget_old(&mut self, now: Micros) {
+        let Some(keep) = self.keep else { return };
+        let oldest = now.div_euclid(1_000_000).saturating_sub(keep);
+        for segments in [&mut self.segments, &mut self.plots] {
+            if segments.current().first_key_value().is_some_and(|(id, _)| id.start < oldest) {
+                segments.remove_before(oldest);
+            }
+        }
     }
 
     /// How the job is doing.
@@ -75,7 +110,12 @@ impl JobRunner {
     pub async fn run(&mut self, now: Micros, progress: &dyn Progress) -> Result<RunEntry> {
         let mut entry = RunEntry { at: now, buckets: 0, revised: 0, records: 0, error: None };
         let before = self.life.clone();
+        // In ms: names of results are not used again after a reset, or for another job of this id.
+        for segments in [&mut self.segments, &mut self.plots] {
+            segments.count_from(u64::try_from(now.div_euclid(1_000)).unwrap_or(0));
+        }
         let ran = self.advance(now, &mut entry, progress).await;
+        self.forget_old(now);
         self.life.progress = None;
         if let Err(error) = &ran {
             entry.error = Some(error.to_string());
@@ -168,12 +208,14 @@ impl JobRunner {
             .into_iter()
             .map(|outcome| (outcome.bucket.timestamp, outcome))
             .collect();
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut plots) = (Vec::new(), Vec::new());
+        let definition = &self.plan.definition;
         let state = std::mem::take(&mut self.state);
         let mut run = Run { store: self.shelf.store(), plan: &self.plan, around, state };
         let ran = run
             .over(from, to, &crate::detect::Silent, &mut |bucket| {
                 outcomes.push(bucket.outcome);
+                plots.extend(plotted::wanted(definition, bucket.values));
                 Ok(ControlFlow::Continue(()))
             })
             .await;
@@ -194,6 +236,9 @@ impl JobRunner {
             entry.revised += u64::from(made.contains_key(&start));
             entry.records += outcome.records.len() as u64;
             covers.push((BucketId { span: self.plan.span, start }, mark));
+        }
+        if !plots.is_empty() {
+            self.plots.commit(plotted::schema(), &[plotted::to_batch(&plots)?], covers.clone())?;
         }
         self.segments.commit(schema(), &[to_batch(&outcomes)?], covers)?;
         self.snapshots.save(&self.state)
@@ -248,6 +293,8 @@ impl JobRunner {
         let marks = self.segments.current();
         let covers: Vec<(BucketId, u64)> =
             marks.iter().filter(|(id, _)| id.start < from).map(|(id, (_, mark))| (*id, *mark)).collect();
+        // Of the plots whole files go: what is scored again replaces the others.
+        self.plots.remove_from(from);
         let folder = self.shelf.folder(&self.id).join(RESULTS);
         match std::fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -255,7 +302,7 @@ impl JobRunner {
             }
             _ => {}
         }
-        self.segments = segments(&self.shelf, &self.id);
+        self.segments.refresh()?;
         self.segments.commit(schema(), &[to_batch(&keep)?], covers)
     }
 
@@ -268,7 +315,7 @@ impl JobRunner {
             self.segments.commit(schema(), &[to_batch(&outcomes)?], covers)?;
         }
         self.segments.remove_replaced();
-        Ok(())
+        plotted::compact(&mut self.plots, before)
     }
 }
 

@@ -142,7 +142,8 @@ impl JobShelf {
         Ok(jobs)
     }
 
-    fn ids(&self) -> Result<Vec<JobId>> {
+    /// Ids of the imported jobs, in their order.
+    pub(crate) fn ids(&self) -> Result<Vec<JobId>> {
         let entries = match fs::read_dir(self.root()) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -4,6 +4,7 @@ mod counts;
 mod forms;
 mod keeping;
 mod scores;
+mod told;
 
 use serde_json::{Value, json};
 use tracker::{EndReason, Outcome, SessionRecord};

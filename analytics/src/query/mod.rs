@@ -21,6 +21,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use jobs::Prefix;
 
 use crate::error::Result;
 use crate::store::SessionStore;
@@ -33,12 +34,13 @@ use whole::{Scanned, whole};
 pub struct QueryEngine {
     store: SessionStore,
     only: Option<Filter>,
+    prefix: Prefix,
 }
 
 impl QueryEngine {
     /// An engine over this store.
     pub fn new(store: &SessionStore) -> Self {
-        Self { store: store.clone(), only: None }
+        Self { store: store.clone(), only: None, prefix: Prefix::default() }
     }
 
     /// The engine with only those sessions in its table that pass the filter.
@@ -47,11 +49,17 @@ impl QueryEngine {
         Self { only: filter, ..self }
     }
 
+    /// The engine with job ids that begin with this.
+    #[must_use]
+    pub fn named(self, prefix: Prefix) -> Self {
+        Self { prefix, ..self }
+    }
+
     /// Runs one query.
     ///
     /// `sessions` has the stored columns, with addresses as text; equality, `IN` and `cidr_match(client_ip,
     /// '10.0.0.0/8')` on addresses and ranges of `"end"` decide which files and pages are read. `results` has one row
-    /// per record, bucket and influencer (`result_type`). `sessions_hourly` and `sessions_daily` have sums of sessions by
+    /// per record, bucket and influencer (`result_type`) of every job (`job_id`), imported ones too. `sessions_hourly` and `sessions_daily` have sums of sessions by
     /// `time`, parties and outcome, for long ranges. Session files that turn out corrupt are left out and reported,
     /// without a row of theirs being given.
     ///
@@ -79,7 +87,7 @@ impl QueryEngine {
         }
         let sessions = sessions::TextSessions::of_store(self.store.clone(), scanned.clone(), self.only.as_ref());
         context.register_table("sessions", Arc::new(sessions))?;
-        context.register_table("results", Arc::new(results::ResultsTable::of_store(self.store.clone())))?;
+        context.register_table("results", Arc::new(results::table(&self.store, &self.prefix)?))?;
         for (name, folder, span) in [("sessions_hourly", HOURS, 3_600), ("sessions_daily", DAYS, 86_400)] {
             let table = rollups::RollupTable::of_store(self.store.clone(), folder, span);
             context.register_table(name, Arc::new(table))?;

@@ -2,13 +2,17 @@
 //!
 //! Owns reading and selecting; must not know how results are computed.
 
+mod anomaly;
 mod changes;
 pub(crate) mod columns;
 pub(crate) mod compact;
+mod documents;
 pub(crate) mod plots;
+mod plotted;
 pub(crate) mod rows;
 mod select;
 pub(crate) mod series;
+pub(crate) mod shown;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
@@ -18,13 +22,17 @@ use jobs::{AnomalyRecord, BucketResult, InfluencerResult};
 use tracker::Perspective;
 
 use crate::error::Result;
+use crate::jobs::KeptResults;
 use crate::store::SessionStore;
 use crate::store::layout::{COUNTS, PLOTS, RESULTS};
 use crate::store::page::read_through;
 use crate::store::segments::{BucketId, Segments};
 use rows::{BucketOutcome, from_batch};
 
+pub use anomaly::{Anomaly, Finder};
 pub use changes::{Changes, Found};
+pub use documents::{Part, Parts, Selection};
+pub use plotted::Plotted;
 pub use select::{AnomalyFilter, Order};
 pub use series::{SeriesPoint, SeriesView};
 
@@ -33,6 +41,8 @@ pub use series::{SeriesPoint, SeriesView};
 pub struct ResultStore {
     store: SessionStore,
     cache: Arc<Mutex<Cache>>,
+    /// Results of imported jobs, read for those who follow them.
+    imported: Arc<Mutex<KeptResults>>,
 }
 
 /// Results by bucket and perspective.
@@ -66,7 +76,7 @@ impl ResultStore {
             interim: Vec::new(),
             shown: Arc::default(),
         };
-        Self { store: store.clone(), cache: Arc::new(Mutex::new(cache)) }
+        Self { store: store.clone(), cache: Arc::new(Mutex::new(cache)), imported: Arc::default() }
     }
 
     /// Anomaly records that pass the filter, in its order.

@@ -106,7 +106,7 @@ impl ResultStore {
     }
 
     /// The newest span's segments over a range (s): span, files, and for each covered bucket the file that counts.
-    fn covering(&self, which: fn(&mut Cache) -> &mut Segments, from: i64, to: i64) -> Result<Covering> {
+    pub(super) fn covering(&self, which: fn(&mut Cache) -> &mut Segments, from: i64, to: i64) -> Result<Covering> {
         let mut cache = self.lock();
         let segments = which(&mut cache);
         segments.refresh()?;
@@ -141,7 +141,7 @@ fn of_series(
 }
 
 /// The series' counts: its own, zero while observers were alive, unknown where it may be in the pool.
-fn tally_of(counts: &BucketCounts, key: &SeriesKey) -> Option<Tally> {
+pub(super) fn tally_of(counts: &BucketCounts, key: &SeriesKey) -> Option<Tally> {
     if counts.is_missing() {
         return None;
     }

@@ -49,6 +49,8 @@ pub struct Segments {
     known: BTreeMap<PathBuf, Option<Arc<Segment>>>,
     /// Made of `known` when asked for; emptied whenever that changes.
     current: OnceLock<Arc<Current>>,
+    /// Least generation of what is committed.
+    least: u64,
 }
 
 /// For each covered bucket its newest segment and mark.
@@ -57,7 +59,19 @@ pub type Current = BTreeMap<BucketId, (Arc<Segment>, u64)>;
 impl Segments {
     /// The segments in `folder` of the store at `root`.
     pub fn new(root: &Path, folder: &str) -> Self {
-        Self { root: root.to_owned(), folder: root.join(folder), known: BTreeMap::new(), current: OnceLock::new() }
+        Self {
+            root: root.to_owned(),
+            folder: root.join(folder),
+            known: BTreeMap::new(),
+            current: OnceLock::new(),
+            least: 1,
+        }
+    }
+
+    /// Whatever is committed from now on has at least this generation, so that names are not used again where all
+    /// segments may be removed.
+    pub fn count_from(&mut self, least: u64) {
+        self.least = self.least.max(least);
     }
 
     /// Looks for new segments and forgets removed ones. Unreadable ones are reported and left out.
@@ -68,13 +82,13 @@ impl Segments {
     /// The folder cannot be listed.
     pub fn refresh(&mut self) -> Result<bool> {
         let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Ok(entries) => Some(entries),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(StoreError::io("list", &self.folder)(error)),
         };
         let mut found = BTreeMap::new();
         let mut changed = false;
-        for entry in entries {
+        for entry in entries.into_iter().flatten() {
             let path = entry.map_err(StoreError::io("list", &self.folder))?.path();
             let Some(generation) = generation_of(&path) else { continue };
             let segment = if let Some(known) = self.known.get(&path) {
@@ -135,6 +149,7 @@ impl Segments {
     pub fn commit(&mut self, schema: SchemaRef, batches: &[RecordBatch], covers: Vec<(BucketId, u64)>) -> Result<()> {
         let Some(&(first, _)) = covers.first() else { return Ok(()) };
         let generation = self.known.keys().filter_map(|path| generation_of(path)).max().unwrap_or(0) + 1;
+        let generation = generation.max(self.least);
         let day = layout::date_folder(first.start.div_euclid(3600));
         // Unique in the store: while it is written, it lies beside the unfinished files of other folders.
         let folder = self.folder.strip_prefix(&self.root).unwrap_or(&self.folder).to_string_lossy().replace('/', "_");
@@ -172,6 +187,13 @@ impl Segments {
     pub fn remove_before(&mut self, start: i64) {
         let old = |segment: &Arc<Segment>| segment.covers.iter().all(|(bucket, _)| bucket.start < start);
         self.known.retain(|path, segment| !(segment.as_ref().is_some_and(old) && seal::remove(path).is_ok()));
+        self.current = OnceLock::new();
+    }
+
+    /// Removes segments of which every bucket starts at `start` (s) or later.
+    pub fn remove_from(&mut self, start: i64) {
+        let new = |segment: &Arc<Segment>| segment.covers.iter().all(|(bucket, _)| bucket.start >= start);
+        self.known.retain(|path, segment| !(segment.as_ref().is_some_and(new) && seal::remove(path).is_ok()));
         self.current = OnceLock::new();
     }
 

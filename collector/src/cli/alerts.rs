@@ -46,15 +46,23 @@ fn try_out(place: &Place) -> Result<Exit, Failed> {
     let silences = Silences::of_store(&dir).list(i64::MIN / 2).or_exit(Exit::NoInput)?;
     let mut state = State::default();
     let mut lines = String::new();
-    for found in ResultStore::open(&store).changes(&HashSet::new())?.found {
-        let bucket = found.bucket();
-        // As it was then: the bucket had just ended, and these silences held.
-        let now = bucket.timestamp + i64::from(bucket.bucket_span) * 1_000;
-        let held: Vec<_> = silences.iter().filter(|s| (s.created..s.until).contains(&now)).cloned().collect();
-        for notice in rules.judge(&mut state, &found, &held, now) {
-            lines.push_str(&serde_json::Value::Object(notice.body).to_string());
-            lines.push('\n');
+    let results = ResultStore::open(&store);
+    let mut known = HashSet::new();
+    loop {
+        let changes = results.changes(&known)?;
+        if changes.segments == known {
+            break;
         }
+        for found in &changes.found {
+            // As it was then: the bucket had just ended, and these silences held.
+            let now = found.timestamp() + i64::from(found.bucket_span()) * 1_000;
+            let held: Vec<_> = silences.iter().filter(|s| (s.created..s.until).contains(&now)).cloned().collect();
+            for notice in rules.judge(&mut state, found, &held, now) {
+                lines.push_str(&serde_json::Value::Object(notice.body).to_string());
+                lines.push('\n');
+            }
+        }
+        known = changes.segments;
     }
     output::print(&lines)
 }

@@ -232,9 +232,12 @@ pub enum Results {
         /// Only records that pass, e.g. "server 10.2.0.0/16 and not port 443"; no buckets and influencers then
         #[arg(long, value_name = "FILTER")]
         filter: Option<analytics::Filter>,
-        /// Only the results of this imported job
+        /// Only the results of this job
         #[arg(long, value_name = "ID", conflicts_with = "filter")]
         job: Option<String>,
+        /// Of records,buckets,influencers,model_plot,overall_buckets [default: the first three]
+        #[arg(long, value_name = "LIST", conflicts_with = "filter")]
+        documents: Option<analytics::Parts>,
         /// Store and configuration
         #[command(flatten)]
         place: Place,

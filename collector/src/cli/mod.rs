@@ -58,9 +58,15 @@ fn run(command: &Command) -> Result<Exit, Failed> {
         Command::Forecast(args) => forecast::run(args),
         Command::Query { sql, filter, place, format } => query::run(sql.as_deref(), filter.clone(), place, *format),
         Command::Jobs(command) => jobs::run(command),
-        Command::Results(Results::Export { schema, format, from, to, filter, job, place }) => {
-            let range = (from.as_deref(), to.as_deref());
-            results::export(*schema, *format, range, (filter.clone(), job.as_deref()), place)
+        Command::Results(Results::Export { schema, format, from, to, filter, job, documents, place }) => {
+            let wanted = results::Wanted {
+                from: from.as_deref(),
+                to: to.as_deref(),
+                filter: filter.clone(),
+                job: job.as_deref(),
+                parts: documents.clone().unwrap_or_default(),
+            };
+            results::export(*schema, *format, wanted, place)
         }
         Command::Sinks(command) => sinks::run(command),
         Command::Alerts(command) => alerts::run(command),

@@ -14,7 +14,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 
 use super::args::{Place, TableFormat};
 use super::exit::{Exit, Failed, OrExit};
-use super::{config, output, runtime};
+use super::{config, jobs, output, runtime};
 
 /// What is asked where only a filter is given.
 const NEWEST: &str = r#"SELECT * FROM sessions ORDER BY "end" DESC, session_id LIMIT 100"#;
@@ -22,11 +22,12 @@ const NEWEST: &str = r#"SELECT * FROM sessions ORDER BY "end" DESC, session_id L
 /// Runs the query over the sessions that pass, and prints its rows.
 pub fn run(sql: Option<&str>, filter: Option<Filter>, place: &Place, format: TableFormat) -> Result<Exit, Failed> {
     let sql = sql.unwrap_or(NEWEST);
-    let (_, dir) = config::of_place(place)?;
+    let (config, dir) = config::of_place(place)?;
+    let prefix = jobs::prefix(&config)?;
     let store = SessionStore::open_existing(&dir).or_exit(Exit::NoInput)?;
     let exit = runtime()?.block_on(async {
         let (schema, mut rows) =
-            QueryEngine::new(&store).only(filter).sql(sql).await.context("failed to run the query")?;
+            QueryEngine::new(&store).named(prefix).only(filter).sql(sql).await.context("failed to run the query")?;
         if format == TableFormat::Table {
             let batches: Vec<RecordBatch> = rows.try_collect().await.context("failed to run the query")?;
             return output::print(&table(&schema, &batches)?);

@@ -9,12 +9,11 @@ pub mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use analytics::Found;
+use analytics::{Anomaly, Finder, Found};
 use dashboards::Silence;
-use jobs::{AnomalyRecord, JobId, Prefix, Schema, Severity};
+use jobs::{Prefix, Schema, Severity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tracker::Perspective;
 
 use super::silence::means;
 use crate::config::{Alert, Config};
@@ -22,7 +21,7 @@ use document::{Status, Words};
 
 /// Series that one rule follows at the same time, at most; the others wait until one of these is over.
 const MOST: usize = 10_000;
-/// Messages of one rule for one bucket and perspective, at most; the others follow with the next bucket, the worst first.
+/// Messages of one rule for one bucket and job, at most; the others follow with the next bucket, the worst first.
 const AT_ONCE: usize = 20;
 
 /// A message for some sinks.
@@ -48,8 +47,8 @@ pub struct State {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct RuleState {
-    /// Start of the last bucket judged in each perspective, ms.
-    judged: BTreeMap<Perspective, i64>,
+    /// Start of the last bucket judged of each finder, ms.
+    judged: BTreeMap<String, i64>,
     /// By fingerprint.
     series: BTreeMap<String, Going>,
 }
@@ -57,8 +56,9 @@ struct RuleState {
 /// One series that a rule follows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Going {
-    /// Perspective.
-    pub perspective: Perspective,
+    /// Name of who found it.
+    #[serde(alias = "perspective")]
+    pub finder: String,
     /// Start of the first unusual bucket, ms.
     pub since: i64,
     /// Start of the last unusual bucket, ms.
@@ -107,60 +107,63 @@ impl Rules {
     /// Forgets rules that are no more.
     pub fn tidy(&self, state: &mut State) {
         state.rules.retain(|name, _| self.rules.iter().any(|rule| rule.name == *name));
+        // Perspectives used to be written with a capital.
+        for rule in state.rules.values_mut() {
+            rule.judged = std::mem::take(&mut rule.judged).into_iter().map(|(k, at)| (k.to_lowercase(), at)).collect();
+            rule.series.values_mut().for_each(|going| going.finder.make_ascii_lowercase());
+        }
     }
 
-    /// Judges one bucket of one perspective; buckets of a perspective come by rising time. `now` is in ms.
+    /// Judges one bucket of one job; buckets of a job come by rising time. `now` is in ms.
     pub fn judge(&self, state: &mut State, found: &Found, silences: &[Silence], now: i64) -> Vec<Notice> {
-        let bucket = found.bucket();
-        let records: Vec<&AnomalyRecord> =
-            found.records().filter(|(_, primary)| *primary).map(|(record, _)| record).collect();
+        let finder = found.finder();
         let at = At {
-            start: bucket.timestamp,
-            span: i64::from(bucket.bucket_span) * 1_000,
-            perspective: bucket.perspective,
+            start: found.timestamp(),
+            span: i64::from(found.bucket_span()) * 1_000,
+            finder: &finder,
+            name: &finder.name(),
             now,
         };
-        let rules = self.rules.iter().filter(|rule| self.covers(rule, at.perspective));
-        rules.flat_map(|rule| self.judge_one(rule, state, &records, silences, at)).collect()
+        let anomalies = found.anomalies();
+        let rules = self.rules.iter().filter(|rule| self.covers(rule, &finder));
+        rules.flat_map(|rule| self.judge_one(rule, state, &anomalies, silences, at)).collect()
     }
 
-    fn jobs(&self, perspective: Perspective) -> Vec<String> {
-        Schema::ALL.map(|schema| JobId::of(&self.words.prefix, schema, perspective).to_string()).to_vec()
-    }
-
-    fn covers(&self, rule: &Alert, perspective: Perspective) -> bool {
-        let jobs = self.jobs(perspective);
-        (rule.perspectives.is_empty() || rule.perspectives.iter().any(|view| view.0 == perspective))
-            && (rule.jobs.is_empty() || rule.jobs.iter().any(|job| jobs.contains(job)))
+    fn covers(&self, rule: &Alert, finder: &Finder) -> bool {
+        let perspective = finder.perspective();
+        let ids = Schema::ALL.map(|schema| finder.job(&self.words.prefix, schema));
+        (rule.perspectives.is_empty() || rule.perspectives.iter().any(|view| Some(view.0) == perspective))
+            && (rule.jobs.is_empty() || rule.jobs.iter().any(|job| ids.iter().any(|id| id.as_str() == job)))
     }
 
     fn judge_one(
         &self,
         rule: &Alert,
         state: &mut State,
-        records: &[&AnomalyRecord],
+        anomalies: &[Anomaly<'_>],
         silences: &[Silence],
-        at: At,
+        at: At<'_>,
     ) -> Vec<Notice> {
         let state = state.rules.entry(rule.name.clone()).or_default();
-        let judged = state.judged.get(&at.perspective).copied();
+        let judged = state.judged.get(at.name).copied();
         if judged.is_some_and(|judged| at.start < judged) {
             // Late data changed the past: the results say so, nobody is called for it.
             return Vec::new();
         }
         let again = judged == Some(at.start);
-        state.judged.insert(at.perspective, at.start);
+        state.judged.insert(at.name.to_owned(), at.start);
         let threshold = rule.severity.threshold();
-        let hits: HashMap<String, &AnomalyRecord> = records
+        let hits: HashMap<String, &Anomaly<'_>> = anomalies
             .iter()
-            .filter(|record| record.record_score.value() >= threshold && !record.is_interim)
-            .map(|record| (document::fingerprint(&rule.name, &record.series), *record))
+            .filter(|anomaly| anomaly.score().value() >= threshold && !anomaly.is_interim())
+            .map(|anomaly| (document::fingerprint(&rule.name, at.name, anomaly), anomaly))
             .collect();
-        let jobs = self.jobs(at.perspective);
-        for (fingerprint, record) in &hits {
-            let silence = silences.iter().find(|silence| means(silence, &rule.name, &jobs, record));
-            let body = self.words.firing(rule, fingerprint, record, at);
-            note(state, fingerprint, record, silence, body, at);
+        for (fingerprint, anomaly) in &hits {
+            let concerned =
+                |silence: &&Silence| means(silence, &rule.name, at.finder, &self.words.prefix, anomaly.subject());
+            let silence = silences.iter().find(concerned);
+            let body = self.words.firing(rule, fingerprint, anomaly, at);
+            note(state, fingerprint, anomaly.score().value(), silence, body, at);
         }
         let mut notices = if again { Vec::new() } else { self.calm(rule, state, &hits, silences, at) };
         notices.extend(self.due(rule, state, at));
@@ -172,16 +175,16 @@ impl Rules {
         &self,
         rule: &Alert,
         state: &mut RuleState,
-        hits: &HashMap<String, &AnomalyRecord>,
+        hits: &HashMap<String, &Anomaly<'_>>,
         silences: &[Silence],
-        at: At,
+        at: At<'_>,
     ) -> Vec<Notice> {
         let mut notices = Vec::new();
         let known: HashSet<&str> =
             silences.iter().filter(|silence| silence.active).map(|silence| silence.id.as_str()).collect();
         let quiet = i64::try_from(rule.quiet.0.as_millis()).unwrap_or(i64::MAX);
         for (fingerprint, going) in &mut state.series {
-            if going.perspective != at.perspective || hits.contains_key(fingerprint) {
+            if going.finder != at.name || hits.contains_key(fingerprint) {
                 continue;
             }
             going.calm += 1;
@@ -199,7 +202,7 @@ impl Rules {
     }
 
     /// Whom somebody is to be told of now, the worst first.
-    fn due(&self, rule: &Alert, state: &mut RuleState, at: At) -> Vec<Notice> {
+    fn due(&self, rule: &Alert, state: &mut RuleState, at: At<'_>) -> Vec<Notice> {
         let age = i64::try_from(rule.max_age.0.as_millis()).unwrap_or(i64::MAX);
         if at.end().saturating_add(age) < at.now {
             return Vec::new();
@@ -209,7 +212,7 @@ impl Rules {
             let severity = jobs::Score::new(going.worst).severity();
             let silent =
                 going.told.is_some_and(|(told, then)| at.end() < told.saturating_add(quiet) && severity <= then);
-            going.perspective == at.perspective
+            going.finder == at.name
                 && going.last == at.start
                 && going.silenced_by.is_none()
                 && going.buckets >= rule.min_buckets
@@ -238,18 +241,20 @@ impl Rules {
 
 /// The bucket that is judged, and when.
 #[derive(Debug, Clone, Copy)]
-pub struct At {
+pub struct At<'a> {
     /// Its start, ms.
     pub start: i64,
     /// Its length, ms.
     pub span: i64,
-    /// Its perspective.
-    pub perspective: Perspective,
+    /// Whose it is.
+    pub finder: &'a Finder,
+    /// Name of the finder.
+    pub name: &'a str,
     /// Now, ms.
     pub now: i64,
 }
 
-impl At {
+impl At<'_> {
     /// Its end, ms.
     pub const fn end(&self) -> i64 {
         self.start + self.span
@@ -260,18 +265,17 @@ impl At {
 fn note(
     state: &mut RuleState,
     fingerprint: &str,
-    record: &AnomalyRecord,
+    score: f64,
     silence: Option<&Silence>,
     mut body: Map<String, Value>,
-    at: At,
+    at: At<'_>,
 ) {
-    let score = record.record_score.value();
     let full = state.series.len() >= MOST;
     let going = match state.series.get_mut(fingerprint) {
         Some(going) => going,
         None if full => return,
         None => state.series.entry(fingerprint.to_owned()).or_insert_with(|| Going {
-            perspective: at.perspective,
+            finder: at.name.to_owned(),
             since: at.start,
             last: i64::MIN,
             buckets: 0,

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use analytics::{Found, ResultStore, SessionStore, StoredFile};
-use jobs::{Document, Documents, JobId, Prefix};
+use analytics::{Found, Part, ResultStore, SessionStore, StoredFile};
+use jobs::{Document, Documents, Prefix};
 
 use super::item::{Item, Kind};
 use super::ledger::{ALL, Contents, Day, Ledger, hash};
@@ -60,8 +60,8 @@ impl Feed {
         if changes.segments == *self.ledger.segments() {
             return Ok(());
         }
-        let sealed: Vec<Found> = changes.found.into_iter().filter(|found| !found.bucket().is_interim).collect();
-        if self.hand_over(&sealed, |found| found.bucket().timestamp, Self::unit, now)? {
+        let sealed: Vec<Found> = changes.found.into_iter().filter(|found| !found.is_interim()).collect();
+        if self.hand_over(&sealed, now)? {
             self.ledger.set_segments(changes.segments)?;
             self.ledger.forget_days(changes.oldest.map_or(i64::MIN, |oldest| oldest.div_euclid(DAY)))?;
         }
@@ -69,17 +69,11 @@ impl Feed {
     }
 
     /// Hands over what changed of these buckets, day by day; false when there was no room for all of it.
-    fn hand_over<T>(
-        &mut self,
-        found: &[T],
-        time: impl Fn(&T) -> i64,
-        unit: impl Fn(&Self, &T) -> Unit,
-        now: i64,
-    ) -> anyhow::Result<bool> {
+    fn hand_over(&mut self, found: &[Found], now: i64) -> anyhow::Result<bool> {
         let since = self.since();
-        let mut days: BTreeMap<i64, Vec<&T>> = BTreeMap::new();
-        for found in found.iter().filter(|found| time(found) >= since) {
-            days.entry(time(found).div_euclid(DAY)).or_default().push(found);
+        let mut days: BTreeMap<i64, Vec<&Found>> = BTreeMap::new();
+        for found in found.iter().filter(|found| found.timestamp() >= since) {
+            days.entry(found.timestamp().div_euclid(DAY)).or_default().push(found);
         }
         for (day, all) in days {
             let mut day = self.ledger.day(day)?;
@@ -90,7 +84,7 @@ impl Feed {
                     break;
                 }
                 let items: Vec<Item> =
-                    part.iter().flat_map(|found| self.changed(unit(self, found), &mut day, now)).collect();
+                    part.iter().flat_map(|found| self.changed(self.unit(found), &mut day, now)).collect();
                 self.queue.put(&items)?;
             }
             // After the spool: a crash in between hands the same over once more, under the same ids.
@@ -121,30 +115,24 @@ impl Feed {
         items.map(|(id, body)| Item { kind: Kind::Anomalies, id, job: job.clone(), time, queued: now, body }).collect()
     }
 
-    /// A bucket of one perspective.
+    /// A bucket of one job.
     fn unit(&self, found: &Found) -> Unit {
-        let bucket = found.bucket();
+        let (finder, time) = (found.finder(), found.timestamp());
+        let wants = |(part, score, document): (Part, jobs::Score, Document)| {
+            let wanted = match part {
+                Part::Record => Wanted::Records,
+                Part::Bucket => Wanted::Buckets,
+                Part::Influencer => Wanted::Influencers,
+                Part::ModelPlot | Part::OverallBucket => return (false, document),
+            };
+            (self.sink.wanted().contains(&wanted) && score.value() >= self.sink.min_score, document)
+        };
         Unit {
-            name: format!("{} {} {}", bucket.timestamp, bucket.bucket_span, bucket.perspective),
-            job: JobId::of(&self.documents.prefix, self.sink.schema, bucket.perspective).to_string(),
-            time: bucket.timestamp,
-            documents: self.documents_of(found),
+            name: format!("{time} {} {}", found.bucket_span(), finder.name()),
+            job: finder.job(&self.documents.prefix, self.sink.schema).to_string(),
+            time,
+            documents: found.documents(Some(self.sink.schema), &self.documents.prefix).into_iter().map(wants).collect(),
         }
-    }
-
-    /// The documents of a bucket, each with whether it is wanted.
-    fn documents_of(&self, found: &Found) -> Vec<(bool, Document)> {
-        let wants =
-            |wanted, score: jobs::Score| self.sink.wanted().contains(&wanted) && score.value() >= self.sink.min_score;
-        let bucket = found.bucket();
-        let records = found
-            .records()
-            .map(|(record, _)| (wants(Wanted::Records, record.record_score), self.documents.record(record)));
-        let of_bucket = (wants(Wanted::Buckets, bucket.anomaly_score), self.documents.bucket(bucket));
-        let influencers = found.influencers().iter().map(|result| {
-            (wants(Wanted::Influencers, result.influencer_score), self.documents.influencer_result(result))
-        });
-        records.chain([of_bucket]).chain(influencers).collect()
     }
 
     fn sessions(&mut self, store: &SessionStore, now: i64) -> anyhow::Result<()> {

@@ -8,9 +8,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
+use analytics::Finder;
 use dashboards::{NewSilence, Silence};
 use ipnet::IpNet;
-use jobs::AnomalyRecord;
+use jobs::{Prefix, Schema, Subject};
 use serde::{Deserialize, Serialize};
 use tracker::Perspective;
 use ulid::Ulid;
@@ -176,21 +177,22 @@ fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-/// Whether the silence means this rule's message about this record, which the jobs of these ids found. Everything that
+/// Whether the silence means this rule's message about something that a job found about these parties. Everything that
 /// the silence names must fit; one that names nothing means all.
-pub fn means(silence: &Silence, rule: &str, jobs: &[String], record: &AnomalyRecord) -> bool {
-    let (matching, series) = (&silence.matching, &record.series);
+pub fn means(silence: &Silence, rule: &str, finder: &Finder, prefix: &Prefix, subject: Subject) -> bool {
+    let matching = &silence.matching;
     let within = |wanted: &Option<String>, address: Option<IpAddr>| match wanted {
         None => true,
         Some(wanted) => network(wanted).zip(address).is_some_and(|(network, address)| network.contains(&address)),
     };
+    let job = |wanted: &String| Schema::ALL.iter().any(|schema| finder.job(prefix, *schema).as_str() == wanted);
     silence.active
         && matching.rule.as_ref().is_none_or(|wanted| wanted == rule)
-        && matching.job_id.as_ref().is_none_or(|wanted| jobs.contains(wanted))
-        && matching.perspective.as_ref().is_none_or(|wanted| wanted == series.perspective.as_str())
-        && within(&matching.server, series.server)
-        && within(&matching.client, series.client)
-        && matching.port.is_none_or(|port| series.port == Some(port))
+        && matching.job_id.as_ref().is_none_or(job)
+        && matching.perspective.as_ref().is_none_or(|w| finder.perspective().is_some_and(|p| w == p.as_str()))
+        && within(&matching.server, subject.server)
+        && within(&matching.client, subject.client)
+        && matching.port.is_none_or(|port| subject.port == Some(port))
 }
 
 #[cfg(test)]

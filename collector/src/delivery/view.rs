@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use dashboards::{ActiveAlert, DeliverySource, NewSilence, Refusal, Silence, SinkStateName, SinkStatus};
 use jobs::Score;
-use tracker::Micros;
+use tracker::{Micros, Perspective};
 
 use super::silence::{SilenceError, Silences};
 use super::stats::{SinkCounts, SinkState};
@@ -113,7 +113,8 @@ impl DeliverySource for DeliveryView {
                 rule: rule.to_owned(),
                 fingerprint: fingerprint.to_owned(),
                 series: text(&going.document, "series"),
-                perspective: going.perspective.into(),
+                job_id: text(&going.document, "job_id"),
+                perspective: text(&going.document, "perspective").parse().ok().map(Perspective::into),
                 severity: Score::new(going.worst).severity().into(),
                 score: going.worst,
                 since: going.since,

@@ -79,7 +79,7 @@ impl Watch {
         let silences = self.silences.list(now)?;
         let notices: Vec<Notice> = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            let sealed = changes.found.iter().filter(|found| !found.bucket().is_interim);
+            let sealed = changes.found.iter().filter(|found| !found.is_interim());
             sealed.flat_map(|found| self.rules.judge(&mut state, found, &silences, now)).collect()
         };
         for notice in notices {

@@ -28,14 +28,19 @@ struct Running {
 }
 
 impl ImportedJobs {
-    /// Starts the thread.
+    /// Starts the thread. Results are kept for `keep`; `None`: for ever, unless a job says otherwise.
     ///
     /// # Errors
     /// The thread cannot be started.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub fn start(shelf: JobShelf, zone: Tz, clock: impl Fn() -> Micros + Send + 'static) -> std::io::Result<Self> {
+    pub fn start(
+        shelf: JobShelf,
+        zone: Tz,
+        keep: Option<Micros>,
+        clock: impl Fn() -> Micros + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (stop, mut stopped) = oneshot::channel();
         let runtime = tokio::runtime::Handle::current();
         let thread = std::thread::Builder::new().name("jobs".to_owned()).spawn(move || {
@@ -43,7 +48,7 @@ impl ImportedJobs {
                 let forever = async {
                     let mut running = BTreeMap::new();
                     loop {
-                        round(&shelf, zone, &clock, &mut running).await;
+                        round(&shelf, (zone, keep), &clock, &mut running).await;
                         tokio::time::sleep(INTERVAL).await;
                     }
                 };
@@ -66,7 +71,12 @@ impl ImportedJobs {
 }
 
 /// Runs every enabled job once.
-async fn round(shelf: &JobShelf, zone: Tz, clock: &impl Fn() -> Micros, running: &mut BTreeMap<JobId, Running>) {
+async fn round(
+    shelf: &JobShelf,
+    (zone, keep): (Tz, Option<Micros>),
+    clock: &impl Fn() -> Micros,
+    running: &mut BTreeMap<JobId, Running>,
+) {
     let stored = match shelf.list() {
         Ok(stored) => stored,
         Err(error) => return tracing::error!(%error, "imported jobs cannot be listed"),
@@ -76,7 +86,8 @@ async fn round(shelf: &JobShelf, zone: Tz, clock: &impl Fn() -> Micros, running:
         let id = job.definition.id.clone();
         if running.get(&id).is_none_or(|known| known.definition != job.definition) {
             match JobRunner::open(shelf, &id, zone) {
-                Ok(Some(runner)) => {
+                Ok(Some(mut runner)) => {
+                    keep.into_iter().for_each(|keep| runner.keep(keep.div_euclid(1_000_000)));
                     running.insert(id.clone(), Running { definition: job.definition, runner });
                 }
                 Ok(None) => continue,

@@ -179,7 +179,7 @@ pub async fn serve(
         Keeper::start(store.clone(), settings::retention(config), settings::keep_results(config), &kept, clock::now)?;
     let imported = if config.detection.enabled {
         let shelf = analytics::jobs::JobShelf::open(&store);
-        Some(ImportedJobs::start(shelf, config.detection.time_zone, clock::now)?)
+        Some(ImportedJobs::start(shelf, config.detection.time_zone, settings::keep_results(config), clock::now)?)
     } else {
         None
     };

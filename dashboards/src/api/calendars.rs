@@ -2,15 +2,14 @@
 
 use analytics::jobs::{Annotation, JobCalendar};
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use jobs::id::is_id;
 
 use super::App;
 use super::imported::work;
-use crate::guard::same_origin;
+use crate::guard::{Change, Ours, Removal};
 use crate::params::{NoParams, Params};
 use crate::problem::{Problem, ProblemDocument};
 use crate::wire::calendar::{AnnotationItem, AnnotationList, CalendarItem, CalendarList};
@@ -39,14 +38,10 @@ pub async fn calendars(State(app): App, Params(NoParams {}): Params<NoParams>) -
 )]
 pub async fn put_calendar(
     State(app): App,
-    headers: HeaderMap,
     Path(id): Path<String>,
     Params(NoParams {}): Params<NoParams>,
-    body: Bytes,
+    Change(item): Change<CalendarItem>,
 ) -> Result<Json<CalendarItem>, Problem> {
-    same_origin(&headers, true)?;
-    let item: CalendarItem = serde_json::from_slice(&body)
-        .map_err(|error| Problem::bad_request(format!("the body is no calendar: {error}")))?;
     let calendar = JobCalendar { calendar_id: id.clone(), ..item.into() };
     if !is_id(&id) || id.len() > 64 {
         return Err(Problem::bad_request("an id is lower-case letters, digits, '-' and '_', 64 at most"));
@@ -64,19 +59,14 @@ pub async fn put_calendar(
 
 /// Removes a calendar. Requests of pages of another origin are refused.
 #[utoipa::path(delete, path = "/api/v1/calendars/{id}", tag = "jobs", params(("id" = String, Path, description = "calendar id")),
-    responses(
-        (status = 204),
-        (status = 403, body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, body = ProblemDocument, content_type = "application/problem+json"),
-    ),
+    responses(Removal),
 )]
 pub async fn remove_calendar(
     State(app): App,
-    headers: HeaderMap,
+    _: Ours,
     Path(id): Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<StatusCode, Problem> {
-    same_origin(&headers, false)?;
     work(&app, move |shelf| {
         if !shelf.calendars()?.iter().any(|calendar| calendar.calendar_id == id) {
             return Err(Problem::not_found(format!("there is no calendar {id:?}")));
@@ -109,26 +99,25 @@ pub async fn annotations(
 )]
 pub async fn annotate(
     State(app): App,
-    headers: HeaderMap,
     Params(NoParams {}): Params<NoParams>,
-    body: Bytes,
+    Change(item): Change<AnnotationItem>,
 ) -> Result<Response, Problem> {
-    same_origin(&headers, true)?;
-    let item: AnnotationItem = serde_json::from_slice(&body)
-        .map_err(|error| Problem::bad_request(format!("the body is no annotation: {error}")))?;
     if item.annotation.trim().is_empty() || item.annotation.len() > 10_000 {
         return Err(Problem::bad_request("an annotation has 1 to 10,000 characters"));
     }
     let annotation = Annotation { id: format!("a{:x}", app.now()), ..item.into() };
     let kept = annotation.clone();
     work(&app, move |shelf| {
-        let mut known = shelf.annotations()?;
-        if known.len() >= MOST {
-            return Err(Problem::bad_request(format!("there are {MOST} annotations already")));
-        }
-        known.retain(|other| other.id != kept.id);
-        known.push(kept);
-        Ok(shelf.set_annotations(known)?)
+        let added = shelf.change_annotations(|known| {
+            let room = known.len() < MOST;
+            if room {
+                known.retain(|other| other.id != kept.id);
+                known.push(kept);
+            }
+            room
+        })?;
+        let full = || Problem::bad_request(format!("there are {MOST} annotations already"));
+        added.then_some(()).ok_or_else(full)
     })
     .await?;
     Ok((StatusCode::CREATED, Json(AnnotationItem::from(annotation))).into_response())
@@ -136,27 +125,21 @@ pub async fn annotate(
 
 /// Removes an annotation. Requests of pages of another origin are refused.
 #[utoipa::path(delete, path = "/api/v1/annotations/{id}", tag = "jobs", params(("id" = String, Path, description = "annotation id")),
-    responses(
-        (status = 204),
-        (status = 403, body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, body = ProblemDocument, content_type = "application/problem+json"),
-    ),
+    responses(Removal),
 )]
 pub async fn remove_annotation(
     State(app): App,
-    headers: HeaderMap,
+    _: Ours,
     Path(id): Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<StatusCode, Problem> {
-    same_origin(&headers, false)?;
     work(&app, move |shelf| {
-        let mut known = shelf.annotations()?;
-        let before = known.len();
-        known.retain(|annotation| annotation.id != id);
-        if known.len() == before {
-            return Err(Problem::not_found(format!("there is no annotation {id:?}")));
-        }
-        Ok(shelf.set_annotations(known)?)
+        let removed = shelf.change_annotations(|known| {
+            let before = known.len();
+            known.retain(|annotation| annotation.id != id);
+            known.len() < before
+        })?;
+        removed.then_some(()).ok_or_else(|| Problem::not_found(format!("there is no annotation {id:?}")))
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)

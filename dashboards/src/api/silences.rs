@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 
 use super::App;
-use crate::guard::same_origin;
+use crate::guard::{Change, Ours, Removal};
 use crate::params::{NoParams, Params};
 use crate::problem::{Problem, ProblemDocument};
 use crate::state::{DeliverySource, Refusal};
@@ -58,13 +57,9 @@ pub async fn silences(State(app): App, Params(NoParams {}): Params<NoParams>) ->
 ))]
 pub async fn add_silence(
     State(app): App,
-    headers: HeaderMap,
     Params(NoParams {}): Params<NoParams>,
-    body: Bytes,
+    Change(new): Change<NewSilence>,
 ) -> Result<(StatusCode, Json<Silence>), Problem> {
-    same_origin(&headers, true)?;
-    let new: NewSilence = serde_json::from_slice(&body)
-        .map_err(|error| Problem::bad_request(format!("the body is no silence: {error}")))?;
     let silence = ask(&app.delivery, move |delivery| delivery.add_silence(new)).await?;
     Ok((StatusCode::CREATED, Json(silence)))
 }
@@ -72,20 +67,14 @@ pub async fn add_silence(
 /// Ends a silence now. Requests of pages of another origin are refused.
 #[utoipa::path(delete, path = "/api/v1/silences/{id}", tag = "delivery",
     params(("id" = String, Path, description = "Id of the silence")),
-    responses(
-        (status = 204),
-        (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, body = ProblemDocument, content_type = "application/problem+json"),
-    ),
+    responses(Removal),
 )]
 pub async fn end_silence(
     State(app): App,
-    headers: HeaderMap,
+    _: Ours,
     Path(id): Path<String>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<StatusCode, Problem> {
-    same_origin(&headers, false)?;
     let wanted = id.clone();
     if ask(&app.delivery, move |delivery| delivery.end_silence(&wanted)).await? {
         Ok(StatusCode::NO_CONTENT)

@@ -15,8 +15,11 @@ pub struct ActiveAlert {
     pub fingerprint: String,
     /// The series in words: `10.2.0.7:443`, `client 10.1.0.5`.
     pub series: String,
-    /// Perspective.
-    pub perspective: PerspectiveName,
+    /// Id of the job that found it.
+    pub job_id: String,
+    /// Perspective; null for jobs that are tagged with none.
+    #[schema(required)]
+    pub perspective: Option<PerspectiveName>,
     /// Severity at its worst.
     pub severity: SeverityName,
     /// Score at its worst, 0-100.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{Body, Document, Documents, stable_hash};
+use crate::id::JobId;
 use crate::result::{BucketResult, InfluencerResult};
 
 impl Documents {
@@ -61,34 +62,51 @@ impl Documents {
         );
         Document { id, body: body.0 }
     }
+}
 
-    /// The `overall_bucket` shapes of these buckets, ascending in time: per bucket start the mean of the `top_n`
-    /// highest job scores.
-    pub fn overall_buckets(&self, buckets: &[BucketResult], top_n: usize) -> Vec<Map<String, Value>> {
-        let mut by_time: BTreeMap<(i64, u32), Vec<&BucketResult>> = BTreeMap::new();
-        for bucket in buckets {
-            by_time.entry((bucket.timestamp, bucket.bucket_span)).or_default().push(bucket);
-        }
-        let shape = |((timestamp, span), buckets): ((i64, u32), Vec<&BucketResult>)| {
-            let jobs: Vec<Value> = buckets
-                .iter()
-                .map(|bucket| {
-                    let job = self.job(bucket.perspective);
-                    json!({"job_id": job.as_str(), "max_anomaly_score": bucket.anomaly_score.value()})
-                })
-                .collect();
-            let scores = buckets.iter().map(|bucket| bucket.anomaly_score.value());
-            let mut body = Map::new();
-            body.insert("result_type".to_owned(), "overall_bucket".into());
-            body.insert("timestamp".to_owned(), timestamp.into());
-            body.insert("bucket_span".to_owned(), span.into());
-            body.insert("overall_score".to_owned(), overall(scores, top_n).into());
-            body.insert("jobs".to_owned(), jobs.into());
-            body.insert("is_interim".to_owned(), buckets.iter().any(|bucket| bucket.is_interim).into());
-            body
-        };
-        by_time.into_iter().map(shape).collect()
+/// The score of one job in one of its buckets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobScore {
+    /// The job.
+    pub job: JobId,
+    /// Bucket start, ms since the epoch.
+    pub timestamp: i64,
+    /// Bucket span, seconds.
+    pub bucket_span: u32,
+    /// 0-100.
+    pub score: f64,
+    /// The bucket is not sealed yet.
+    pub is_interim: bool,
+}
+
+/// The `overall_bucket` documents of these scores with the score of each, ascending in time: for each stretch of the
+/// longest bucket span the mean of the `top_n` highest scores of jobs.
+pub fn overall_buckets(scores: Vec<JobScore>, top_n: usize) -> Vec<(f64, Document)> {
+    let span = scores.iter().map(|score| score.bucket_span).max().unwrap_or(1).max(1);
+    let mut by_time: BTreeMap<i64, (BTreeMap<String, f64>, bool)> = BTreeMap::new();
+    for JobScore { job, timestamp, score, is_interim, .. } in scores {
+        let (jobs, interim) = by_time.entry(timestamp.div_euclid(i64::from(span) * 1000)).or_default();
+        let highest = jobs.entry(job.to_string()).or_default();
+        *highest = highest.max(score);
+        *interim |= is_interim;
     }
+    let document = |(number, (jobs, is_interim)): (i64, (BTreeMap<String, f64>, bool))| {
+        let timestamp = number * i64::from(span) * 1000;
+        let score = overall(jobs.values().copied(), top_n);
+        let jobs: Vec<Value> =
+            jobs.into_iter().map(|(job, score)| json!({"job_id": job, "max_anomaly_score": score})).collect();
+        let body = json!({
+            "result_type": "overall_bucket",
+            "timestamp": timestamp,
+            "bucket_span": span,
+            "overall_score": score,
+            "jobs": jobs,
+            "is_interim": is_interim,
+        });
+        let Value::Object(body) = body else { return (score, Document { id: String::new(), body: Map::new() }) };
+        (score, Document { id: format!("overall_bucket_{timestamp}_{span}"), body })
+    };
+    by_time.into_iter().map(document).collect()
 }
 
 /// The mean of the `top_n` highest scores; 0 without any.

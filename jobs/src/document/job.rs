@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Body, Document, stable_hash};
 use crate::id::JobId;
-use crate::record::{FieldValues, JobBucket, JobInfluencer, JobOutcome, JobRecord, Split};
+use crate::record::{FieldValues, JobBucket, JobInfluencer, JobPlot, JobRecord, Split};
 use crate::schema::{Concept, Schema};
 use crate::score::Score;
 
@@ -18,13 +18,6 @@ pub struct JobDocuments {
 }
 
 impl JobDocuments {
-    /// Everything of one bucket: its records, the bucket, its influencers.
-    pub fn outcome<'a>(&'a self, outcome: &'a JobOutcome) -> impl Iterator<Item = Document> + 'a {
-        let records = outcome.records.iter().map(|record| self.record(record));
-        let bucket = std::iter::once_with(|| self.bucket(&outcome.bucket));
-        records.chain(bucket).chain(outcome.influencers.iter().map(|result| self.influencer(result)))
-    }
-
     /// A field in the vocabulary asked for; one that the vocabularies do not have stays.
     fn field<'a>(&self, field: &'a str) -> &'a str {
         let concept = self.schema.zip(Schema::concept_of(field));
@@ -50,7 +43,7 @@ impl JobDocuments {
         body.put("probability", record.probability);
         body.put("record_score", record.record_score);
         body.put("initial_record_score", record.initial_record_score);
-        body.put("multi_bucket_impact", balance(record));
+        body.put("multi_bucket_impact", record.balance());
         body.put("function", record.function.as_str());
         body.put("function_description", record.function_description.as_str());
         if let Some(field) = &record.field_name {
@@ -155,6 +148,39 @@ impl JobDocuments {
         Document { id: format!("{}_influencer_{timestamp}_{span}_{hash}_{}", self.job, value.len()), body: body.0 }
     }
 
+    /// One point of a series with the model's bounds as a `model_plot` document.
+    pub fn model_plot(&self, plot: &JobPlot) -> Document {
+        let mut body = Body::new(&self.job, "model_plot");
+        body.put("timestamp", plot.timestamp);
+        body.put("bucket_span", plot.bucket_span);
+        body.put("detector_index", plot.detector_index);
+        let splits = [("by", &plot.by), ("partition", &plot.partition)];
+        let splits = splits.into_iter().filter_map(|(kind, split)| Some((kind, split.as_ref()?)));
+        let mut values: Vec<&str> = vec![&plot.function_description];
+        for (kind, split) in splits.clone() {
+            body.put(&format!("{kind}_field_name"), self.field(&split.field));
+            values.extend([kind, split.value.as_deref().unwrap_or("")]);
+            if let Some(value) = &split.value {
+                body.put(&format!("{kind}_field_value"), self.value(&split.field, value));
+            }
+        }
+        body.put("model_feature", feature(&plot.function_description));
+        body.put("model_lower", plot.lower);
+        body.put("model_median", plot.typical);
+        body.put("model_upper", plot.upper);
+        body.put("actual", plot.actual);
+        for (_, split) in splits {
+            if let Some(value) = &split.value {
+                body.flat(self.field(&split.field), &self.value(&split.field, value));
+            }
+        }
+        let length: usize = values[1..].chunks(2).map(|pair| pair[1].len()).sum();
+        let hash = stable_hash(values);
+        let JobPlot { timestamp, bucket_span, detector_index, .. } = plot;
+        let id = format!("{}_model_plot_{timestamp}_{bucket_span}_{detector_index}_{hash}_{length}", self.job);
+        Document { id, body: body.0 }
+    }
+
     fn named(&self, found: &FieldValues) -> Value {
         let values: Vec<String> = found.values.iter().map(|value| self.value(&found.field, value)).collect();
         json!({"influencer_field_name": self.field(&found.field), "influencer_field_values": values})
@@ -184,13 +210,23 @@ impl JobDocuments {
     }
 }
 
+/// What is modelled, in Elastic's words.
+fn feature(function: &str) -> &'static str {
+    match function {
+        "non_zero_count" => "'non-zero count per bucket by person'",
+        "distinct_count" => "'unique count per bucket by person'",
+        "mean" | "metric" => "'mean value by person'",
+        "median" => "'median value by person'",
+        "min" => "'minimum value by person'",
+        "max" => "'maximum value by person'",
+        "sum" => "'bucket sum by person'",
+        "non_null_sum" => "'bucket non-null sum by person'",
+        "varp" => "'variance of values by person'",
+        _ => "'count per bucket by person'",
+    }
+}
+
 fn splits(record: &JobRecord) -> Vec<(&'static str, &Split)> {
     let all = [("by", &record.by), ("over", &record.over), ("partition", &record.partition)];
     all.into_iter().filter_map(|(kind, split)| Some((kind, split.as_ref()?))).collect()
-}
-
-/// -5 (this bucket alone) to +5 (the recent buckets together).
-fn balance(record: &JobRecord) -> f64 {
-    let (single, multi) = (f64::from(record.single_bucket_impact), f64::from(record.multi_bucket_impact));
-    if single + multi <= 0.0 { -5.0 } else { 5.0 * (multi - single) / single.max(multi) }
 }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use serde_json::json;
 use tracker::Outcome;
 
 use super::write::{bulk, csv, csv_line, ndjson};
@@ -182,10 +183,25 @@ fn overall_is_the_mean_of_the_highest() {
         bucket(Perspective::Private, TIME, 30.0),
         bucket(Perspective::Edge, TIME, 0.0),
     ];
-    let out = documents(Schema::Ecs);
+    let all: Vec<JobScore> = buckets
+        .iter()
+        .map(|bucket| JobScore {
+            job: JobId::of(&Prefix::default(), Schema::Ecs, bucket.perspective),
+            timestamp: bucket.timestamp,
+            bucket_span: 900,
+            score: bucket.anomaly_score.value(),
+            is_interim: false,
+        })
+        .collect();
     let scores = |top_n| -> Vec<Value> {
-        out.overall_buckets(&buckets, top_n).iter().map(|body| body["overall_score"].clone()).collect()
+        let documents = overall_buckets(all.clone(), top_n);
+        documents.iter().map(|(_, document)| document.body["overall_score"].clone()).collect()
     };
+    // A job of longer buckets makes the stretch as long; of the others the highest within counts.
+    let hourly = JobScore { job: JobId::new("hourly").unwrap(), bucket_span: 3_600, score: 50.0, ..all[0].clone() };
+    let hours = overall_buckets(all.iter().cloned().chain([hourly]).collect(), 2);
+    assert_eq!((hours.len(), hours[0].0, &hours[0].1.body["bucket_span"]), (1, 70.0, &json!(3_600)));
+    assert_eq!(hours[0].1.id, format!("overall_bucket_{}_3600", TIME - TIME % 3_600_000));
     assert_eq!(scores(1), [90.0, 10.0]);
     assert_eq!(scores(2), [60.0, 10.0]);
     assert_eq!(scores(0), [90.0, 10.0]);

@@ -1,6 +1,6 @@
 //! Imported jobs: kept, run in steps, corrected by late data, ordered about.
 
-use jobs::JobId;
+use jobs::{JobId, JobOutcome};
 use serde_json::json;
 use tracker::Outcome;
 
@@ -9,9 +9,8 @@ use crate::SessionStore;
 use crate::detect::Silent;
 use crate::jobs::{JobCalendar, JobResults, JobRunner, JobShelf, Order, PlannedEvent, import, snapshots};
 use crate::testing::{SECOND, T0, noise, put, session, store, wait};
-use jobs::JobOutcome;
 
-const BUCKETS: i64 = 220;
+pub(super) const BUCKETS: i64 = 220;
 
 fn records(from: i64, to: i64, extra: i64) -> Vec<tracker::SessionRecord> {
     let mut records = Vec::new();
@@ -27,7 +26,7 @@ fn records(from: i64, to: i64, extra: i64) -> Vec<tracker::SessionRecord> {
 }
 
 /// A store with one imported job.
-fn kept() -> (tempfile::TempDir, SessionStore, JobShelf, JobId) {
+pub(super) fn kept() -> (tempfile::TempDir, SessionStore, JobShelf, JobId) {
     let (folder, store) = store();
     put(&store, "a", &records(0, BUCKETS, 200));
     let shelf = JobShelf::open(&store);
@@ -39,16 +38,16 @@ fn kept() -> (tempfile::TempDir, SessionStore, JobShelf, JobId) {
 }
 
 /// The end of a bucket with all that is waited for, µs.
-fn after(bucket: i64) -> i64 {
+pub(super) fn after(bucket: i64) -> i64 {
     T0 + ((bucket + 1) * 900 + 200) * SECOND
 }
 
-fn run(shelf: &JobShelf, id: &JobId, now: i64) -> crate::jobs::RunEntry {
+pub(super) fn run(shelf: &JobShelf, id: &JobId, now: i64) -> crate::jobs::RunEntry {
     let mut runner = JobRunner::open(shelf, id, chrono_tz::Tz::UTC).unwrap().unwrap();
     wait(runner.run(now, &Silent)).unwrap()
 }
 
-fn results(store: &SessionStore, id: &JobId) -> Vec<JobOutcome> {
+pub(super) fn results(store: &SessionStore, id: &JobId) -> Vec<JobOutcome> {
     JobResults::open(store, id).between(i64::MIN, i64::MAX).unwrap()
 }
 
@@ -210,4 +209,17 @@ fn every_job_that_comes_with_the_program_runs_and_comes_back() {
         let job = stored.iter().find(|job| job.definition.id.as_str().contains(topic)).unwrap();
         assert!(run(&shelf, &job.definition.id, after(30)).buckets > 0, "{topic}");
     }
+}
+
+#[test]
+fn results_are_kept_as_long_as_is_said() {
+    let (_folder, store, shelf, id) = kept();
+    let mut definition = shelf.get(&id).unwrap().unwrap().definition;
+    definition.retention.results_days = Some(1);
+    shelf.put(&definition, 1).unwrap();
+    assert_eq!(run(&shelf, &id, after(BUCKETS)).buckets as i64, BUCKETS);
+    assert_eq!(run(&shelf, &id, after(BUCKETS)).buckets, 0, "what is removed is not scored again");
+    let first = results(&store, &id)[0].bucket.timestamp;
+    let age = after(BUCKETS) / 1000 - first;
+    assert!((86_400_000..2 * 86_400_000 + 2_000_000).contains(&age), "whole files go: {age}");
 }

@@ -1,7 +1,7 @@
 //! The message of an alert: what happened to which series, in words and in fields that templates use.
 
-use analytics::series_label;
-use jobs::{AnomalyRecord, JobId, Prefix, Schema, Score, SeriesKey, sentence};
+use analytics::{Anomaly, series_label};
+use jobs::{AnomalyRecord, JobRecord, Prefix, Schema, Score, sentence};
 use serde_json::{Map, Value, json};
 
 use super::{At, Going, Notice};
@@ -37,17 +37,9 @@ impl Status {
     }
 }
 
-/// The same for every message about a series by a rule.
-pub fn fingerprint(rule: &str, series: &SeriesKey) -> String {
-    let part = |part: Option<String>| part.unwrap_or_default();
-    let text = format!(
-        "{rule}\n{}\n{}\n{}\n{}\n{}",
-        series.perspective,
-        analytics::level_name(series.level),
-        part(series.server.map(|ip| ip.to_string())),
-        part(series.port.map(|port| port.to_string())),
-        part(series.client.map(|ip| ip.to_string())),
-    );
+/// The same for every message about a series of a finder by a rule.
+pub fn fingerprint(rule: &str, finder: &str, anomaly: &Anomaly<'_>) -> String {
+    let text = format!("{rule}\n{finder}\n{}", anomaly.series());
     let hash = <sha2::Sha256 as sha2::Digest>::digest(text.as_bytes());
     hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -58,11 +50,40 @@ pub fn time(millis: i64) -> String {
 }
 
 impl Words {
-    /// The message that this record gives.
-    pub fn firing(&self, rule: &Alert, fingerprint: &str, record: &AnomalyRecord, at: At) -> Map<String, Value> {
-        let series = &record.series;
-        let job = JobId::of(&self.prefix, Schema::Ecs, series.perspective);
+    /// The message that this anomaly gives.
+    pub fn firing(&self, rule: &Alert, fingerprint: &str, anomaly: &Anomaly<'_>, at: At<'_>) -> Map<String, Value> {
         let quiet = i64::try_from(rule.quiet.0.as_millis()).unwrap_or(i64::MAX / 4);
+        let (score, subject) = (anomaly.score(), anomaly.subject());
+        let common = json!({
+            "result_type": "alert",
+            "rule": rule.name,
+            "status": Status::Firing.as_str(),
+            "severity": score.severity().as_str(),
+            "score": hundredths(score.value()),
+            "job_id": at.finder.job(&self.prefix, Schema::Ecs).as_str(),
+            "perspective": at.finder.perspective().map(|perspective| perspective.as_str()),
+            "server": subject.server.map(|ip| ip.to_string()),
+            "port": subject.port,
+            "client": subject.client.map(|ip| ip.to_string()),
+            "fingerprint": fingerprint,
+            "timestamp": at.start,
+            "bucket_span": at.span / 1_000,
+            "time": time(at.end()),
+            "since": time(at.start),
+            "valid_until": time(at.end().saturating_add(quiet).saturating_add(2 * at.span)),
+            "buckets": 1,
+        });
+        let own = match anomaly {
+            Anomaly::Failures(record) => self.of_failures(record, at),
+            Anomaly::Imported(record) => self.of_job(record, at),
+        };
+        let (Value::Object(mut body), Value::Object(own)) = (common, own) else { return Map::new() };
+        body.extend(own);
+        body.retain(|_, value| !value.is_null());
+        body
+    }
+
+    fn of_failures(&self, record: &AnomalyRecord, at: At<'_>) -> Value {
         let influencers: Vec<Value> = record
             .influencers
             .iter()
@@ -70,31 +91,12 @@ impl Words {
             .collect();
         let outcomes: Vec<Value> =
             record.outcomes.iter().map(|part| json!({"outcome": part.outcome.as_str(), "count": part.count})).collect();
-        let body = json!({
-            "result_type": "alert",
-            "rule": rule.name,
-            "status": Status::Firing.as_str(),
-            "severity": record.record_score.severity().as_str(),
-            "score": (record.record_score.value() * 100.0).round() / 100.0,
-            "job_id": job.as_str(),
-            "perspective": series.perspective.as_str(),
-            "level": analytics::level_name(series.level),
-            "series": series_label(series),
-            "server": series.server.map(|ip| ip.to_string()),
-            "port": series.port,
+        json!({
+            "level": analytics::level_name(record.series.level),
+            "series": series_label(&record.series),
             "service": record.service,
-            "client": series.client.map(|ip| ip.to_string()),
-        });
-        let more = json!({
-            "fingerprint": fingerprint,
-            "timestamp": record.timestamp,
-            "bucket_span": record.bucket_span,
-            "time": time(at.end()),
-            "since": time(at.start),
-            "valid_until": time(at.end().saturating_add(quiet).saturating_add(2 * at.span)),
-            "buckets": 1,
             "actual": record.actual,
-            "typical": (record.expected.typical * 100.0).round() / 100.0,
+            "typical": hundredths(record.expected.typical),
             "probability": record.probability,
             "attempts": record.attempts,
             "clients": record.clients,
@@ -104,15 +106,33 @@ impl Words {
             "influencers": influencers,
             "outcomes": outcomes,
             "link": self.link(record, at),
-        });
-        let (Value::Object(mut body), Value::Object(more)) = (body, more) else { return Map::new() };
-        body.extend(more);
-        body.retain(|_, value| !value.is_null());
-        body
+        })
+    }
+
+    fn of_job(&self, record: &JobRecord, at: At<'_>) -> Value {
+        let named = |found: &jobs::FieldValues| json!({"field": found.field, "values": found.values});
+        let cause = |cause: &jobs::JobCause| {
+            json!({"field": cause.over.field, "value": cause.over.value, "actual": cause.actual,
+                "typical": hundredths(cause.typical)})
+        };
+        let job = at.finder.job(&self.prefix, Schema::Ecs);
+        let link = (!self.public_url.is_empty()).then(|| format!("{}/jobs?job={job}", self.public_url));
+        json!({
+            "series": record.label(),
+            "function": record.function,
+            "field_name": record.field_name,
+            "actual": record.actual,
+            "typical": hundredths(record.typical),
+            "probability": record.probability,
+            "summary": record.sentence(&job, self.zone),
+            "influencers": record.influencers.iter().map(named).collect::<Vec<_>>(),
+            "causes": record.causes.iter().map(cause).collect::<Vec<_>>(),
+            "link": link,
+        })
     }
 
     /// The message about what is going on, or over.
-    pub fn notice(&self, rule: &Alert, fingerprint: &str, status: Status, going: &Going, at: At) -> Notice {
+    pub fn notice(&self, rule: &Alert, fingerprint: &str, status: Status, going: &Going, at: At<'_>) -> Notice {
         let mut body = going.document.clone();
         if status == Status::Recovered {
             let minutes = (going.last + at.span - going.since) / 60_000;
@@ -132,7 +152,7 @@ impl Words {
         Notice { sinks: rule.sinks.clone(), id, job, time: at.start, body }
     }
 
-    fn link(&self, record: &AnomalyRecord, at: At) -> Option<String> {
+    fn link(&self, record: &AnomalyRecord, at: At<'_>) -> Option<String> {
         if self.public_url.is_empty() {
             return None;
         }
@@ -158,4 +178,8 @@ impl Words {
         }
         Some(link)
     }
+}
+
+fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
 }

@@ -1,9 +1,8 @@
 //! When somebody is told, and when nobody is.
 
-use std::net::IpAddr;
-
 use dashboards::Matching;
-use jobs::{BucketResult, Expectation, Explanation, Level, Score, SeriesKey};
+use jobs::{AnomalyRecord, BucketResult, JobBucket, JobId, JobOutcome, Score};
+use tracker::Perspective;
 
 use super::*;
 use crate::config::delivery::View;
@@ -14,39 +13,7 @@ const SPAN: i64 = 900_000;
 
 /// A record of 10.2.0.`host`:443 with this score in the bucket of this number.
 pub fn record(host: u8, score: f64, bucket: i64) -> AnomalyRecord {
-    AnomalyRecord {
-        series: SeriesKey {
-            perspective: Perspective::Inbound,
-            level: Level::ServerPort,
-            server: Some(IpAddr::from([10, 2, 0, host])),
-            port: Some(443),
-            client: None,
-        },
-        service: Some("https".to_owned()),
-        timestamp: START + bucket * SPAN,
-        bucket_span: 900,
-        record_score: Score::new(score),
-        initial_record_score: Score::new(score),
-        probability: 1e-12,
-        multi_bucket_impact: -5.0,
-        actual: 412.0,
-        expected: Expectation { typical: 9.0, lower: 3.0, upper: 17.0 },
-        attempts: 430,
-        clients: 38,
-        explanation: Explanation {
-            spike: true,
-            length: 1,
-            single_bucket_impact: 12,
-            multi_bucket_impact: 0,
-            high_variance_penalty: false,
-            incomplete_bucket_penalty: false,
-        },
-        influencers: Vec::new(),
-        outcomes: Vec::new(),
-        cause: None,
-        is_interim: false,
-        revised: false,
-    }
+    jobs::testing::record(host, score, START + bucket * SPAN)
 }
 
 /// What was found in the bucket of this number: hosts and scores.
@@ -64,6 +31,26 @@ pub fn found(bucket: i64, scores: &[(u8, f64)]) -> Found {
         is_interim: false,
     };
     Found::made(result, scores.iter().map(|(host, score)| (record(*host, *score, bucket), true)).collect(), Vec::new())
+}
+
+/// What an imported job, tagged with a perspective, found in the bucket of this number: hosts and scores.
+fn of_job(bucket: i64, scores: &[(u8, f64)]) -> Found {
+    let timestamp = START + bucket * SPAN;
+    let record = |(host, score): &(u8, f64)| jobs::testing::job_record(*host, *score, timestamp);
+    let bucket = JobBucket {
+        timestamp,
+        bucket_span: 900,
+        anomaly_score: 60.0,
+        initial_anomaly_score: 60.0,
+        probability: 1e-9,
+        event_count: 600,
+        series_count: 9,
+        left_out: 0,
+        scheduled_events: Vec::new(),
+    };
+    let outcome = JobOutcome { bucket, records: scores.iter().map(record).collect(), influencers: Vec::new() };
+    let finder = Finder::Imported(JobId::new("mine").unwrap(), Some(Perspective::Outbound));
+    Found::of_job(finder, outcome)
 }
 
 struct Trial {
@@ -88,7 +75,16 @@ impl Trial {
         // What is going on outlives a restart at any moment.
         self.state = serde_json::from_str(&serde_json::to_string(&self.state).unwrap()).unwrap();
         let now = START + (bucket + 1) * SPAN + late;
-        let notices = self.rules.judge(&mut self.state, &found(bucket, scores), &self.silences, now);
+        self.tell(&found(bucket, scores), now)
+    }
+
+    /// What an imported job found of these hosts.
+    fn judge_job(&mut self, bucket: i64, scores: &[(u8, f64)]) -> Vec<String> {
+        self.tell(&of_job(bucket, scores), START + (bucket + 1) * SPAN)
+    }
+
+    fn tell(&mut self, found: &Found, now: i64) -> Vec<String> {
+        let notices = self.rules.judge(&mut self.state, found, &self.silences, now);
         let ids: HashSet<_> = notices.iter().map(|notice| &notice.id).collect();
         assert_eq!(ids.len(), notices.len());
         let tell = |notice: &Notice| {
@@ -221,4 +217,38 @@ fn messages_say_what_people_need() {
     );
     assert_eq!(body["since"], "2025-11-21T04:45:00Z");
     assert!(!body.contains_key("client"));
+}
+
+#[test]
+fn imported_jobs_are_told_of_by_the_same_rules() {
+    let mut trial = Trial::new(Alert::default());
+    assert_eq!(trial.judge(0, &[(7, 60.0)]), FIRING);
+    assert_eq!(trial.judge_job(0, &[(7, 60.0)]), FIRING, "another job has found it");
+    assert_eq!((trial.judge_job(1, &[(7, 60.0)]), trial.judge(1, &[(7, 60.0)])), (vec![], vec![]));
+    assert_eq!([trial.judge_job(2, &[]), trial.judge_job(3, &[])].concat(), OVER, "each ends for itself");
+    assert_eq!(trial.state.going().count(), 1);
+
+    let of = |alert: Alert| Trial::new(alert).judge_job(0, &[(7, 60.0)]);
+    let jobs = |job: &str| Alert { jobs: vec![job.to_owned()], ..Alert::default() };
+    assert_eq!((of(jobs("mine")).len(), of(jobs("other")).len()), (1, 0));
+    let views = |view| Alert { perspectives: vec![View(view)], ..Alert::default() };
+    assert_eq!((of(views(Perspective::Outbound)).len(), of(views(Perspective::Inbound)).len()), (1, 0));
+}
+
+#[test]
+fn messages_of_imported_jobs_say_what_was_counted() {
+    let config = Config {
+        alerts: vec![Alert { name: "r".to_owned(), ..Alert::default() }],
+        delivery: crate::config::Delivery { public_url: "https://h.example".to_owned(), ..Default::default() },
+        ..Config::default()
+    };
+    let rules = Rules::new(&config, &Prefix::default());
+    let notices = rules.judge(&mut State::default(), &of_job(0, &[(7, 91.5)]), &[], START);
+    let body = &notices[0].body;
+    assert_eq!((&notices[0].job, &body["job_id"]), (&"mine".to_owned(), &"mine".into()));
+    assert_eq!((&body["severity"], &body["perspective"]), (&"critical".into(), &"outbound".into()));
+    assert_eq!((&body["series"], &body["server"]), (&"high_count of server.ip 10.2.0.7".into(), &"10.2.0.7".into()));
+    let summary = "mine: high_count of server.ip 10.2.0.7 was 60 on Friday 04:45, usual: 3";
+    assert_eq!(body["summary"], summary);
+    assert_eq!(body["link"], "https://h.example/jobs?job=mine");
 }

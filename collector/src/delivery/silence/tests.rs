@@ -1,6 +1,8 @@
 //! Who is meant, for how long, and that two writers lose nothing.
 
+use analytics::Anomaly;
 use dashboards::Matching;
+use jobs::JobId;
 use tracker::Perspective;
 
 use super::*;
@@ -21,7 +23,8 @@ fn everything_that_is_named_must_fit() {
     let dir = tempfile::tempdir().unwrap();
     let silences = Silences::of_store(dir.path());
     let record = record(7, 90.0, 0);
-    let jobs = ["job_a".to_owned()];
+    let finder = Finder::Imported(JobId::new("job_a").unwrap(), Some(Perspective::Inbound));
+    let subject = Anomaly::Failures(&record).subject();
     let cases = [
         (Matching::default(), true),
         (Matching { server: some("10.2.0.0/16"), port: Some(443), ..Matching::default() }, true),
@@ -34,10 +37,19 @@ fn everything_that_is_named_must_fit() {
         (Matching { rule: some("other"), ..Matching::default() }, false),
         (Matching { job_id: some("job_b"), ..Matching::default() }, false),
     ];
-    assert_eq!(record.series.perspective, Perspective::Inbound);
     for (matching, expected) in cases {
         let silence = silences.add(new(matching), NOW).unwrap();
-        assert_eq!(means(&silence, "r", &jobs, &record), expected, "{silence:?}");
+        assert_eq!(means(&silence, "r", &finder, &Prefix::default(), subject), expected, "{silence:?}");
+    }
+    let means = |matching, finder: &Finder| {
+        means(&silences.add(new(matching), NOW).unwrap(), "r", finder, &Prefix::default(), subject)
+    };
+    let untagged = Finder::Imported(JobId::new("job_b").unwrap(), None);
+    assert!(!means(Matching { perspective: some("inbound"), ..Matching::default() }, &untagged));
+    // The jobs of a perspective have an id in each vocabulary.
+    for job in ["elastiflow_ecs_avail_tcp_sess_fails_in", "elastiflow_codex_avail_tcp_sess_fails_in"] {
+        let matching = || Matching { job_id: some(job), ..Matching::default() };
+        assert!(means(matching(), &Finder::Perspective(Perspective::Inbound)) && !means(matching(), &untagged));
     }
 }
 
