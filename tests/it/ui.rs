@@ -1,5 +1,5 @@
 //! The web UI on the demo, in Debian's Chromium: every page in both themes and sizes, the way from an anomaly to its cause, the
-//! same by keyboard, and all of it behind a proxy.
+//! same by keyboard, all of it behind a proxy, and a job that is brought.
 
 use tests::browser::browser;
 use tests::corpus::root;
@@ -47,4 +47,9 @@ fn from_an_anomaly_to_its_cause_with_mouse_and_keyboard_and_behind_a_proxy() {
         browser("keyboard.mjs", server, &[]);
         browser("proxied.mjs", server, &[]);
     });
+}
+
+#[test]
+fn a_job_is_brought_runs_over_history_and_is_silenced() {
+    with_demo(|server| browser("imported.mjs", server, &[]));
 }

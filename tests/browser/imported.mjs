@@ -1,0 +1,110 @@
+// A person brings a job, sees it run over the demo's history, sees what it found, takes it in both vocabularies, silences
+// it, goes back to a snapshot, and removes it.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { base, byId, expect, withBrowser } from './browser.mjs';
+
+const definition = [
+  {
+    job: {
+      job_id: 'refused-by-server',
+      description: 'Connections that fail, by server',
+      analysis_config: {
+        bucket_span: '15m',
+        detectors: [{ function: 'high_count', partition_field_name: 'server.ip', over_field_name: 'client.ip' }],
+        influencers: ['server.ip', 'client.ip'],
+      },
+      data_description: { time_field: '@timestamp' },
+    },
+    datafeed: {
+      datafeed_id: 'datafeed-refused-by-server',
+      indices: ['any-*'],
+      query: { bool: { filter: [{ term: { 'l4.session.established': { value: false } } }] } },
+    },
+  },
+];
+const broken = structuredClone(definition);
+broken[0].job.analysis_config.detectors[0].function = 'high_cuont';
+const put = (name, value) => {
+  const path = join(process.env.DOWNLOADS, name);
+  writeFileSync(path, JSON.stringify(value));
+  return path;
+};
+const answer = async (page, path) => (await page.request.get(`${base}/api/v1/${path}`)).json();
+
+await withBrowser({ viewport: { width: 1440, height: 900 } }, async (page) => {
+  await page.goto(`${base}/jobs?from=now-14d`);
+  const input = byId(page, 'job-import');
+  const report = byId(page, 'import-report');
+
+  // What cannot be run is refused with its place.
+  await input.setInputFiles(put('broken.json', broken));
+  await page.getByText('$[0].job.analysis_config.detectors[0].function').first().waitFor();
+
+  // It runs over the whole history, and the page follows.
+  await input.setInputFiles(put('job.json', definition));
+  await report.getByText('imported').waitFor();
+  const row = byId(page, 'imported-row');
+  await row.getByText('Running', { exact: false }).waitFor();
+  await page.waitForFunction(
+    () => /ago|now/.test(document.querySelector('[data-testid="imported-row"] [data-label="last bucket"]')?.textContent ?? ''),
+  );
+  const job = await answer(page, 'jobs/imported/refused-by-server');
+  expect(job.runs[0].buckets > 1_000, `it ran over two weeks: ${JSON.stringify(job.runs)}`);
+
+  // What it found.
+  await byId(row, 'job-details').click();
+  const found = byId(page, 'job-record').filter({ hasText: '10.2.0.7' }).first();
+  await found.waitFor();
+  expect(/critical|major/.test(await found.textContent()), `the outage: ${await found.textContent()}`);
+  expect(page.url().includes('job=refused-by-server'), 'the address shows the same to somebody else');
+
+  for (const [schema, field] of [['ECS', 'server.ip'], ['CODEX', 'flow.server.ip.addr']]) {
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      row.getByRole('link', { name: schema, exact: true }).click(),
+    ]);
+    const path = join(process.env.DOWNLOADS, `${schema}.ndjson`);
+    await download.saveAs(path);
+    expect(download.suggestedFilename() === `refused-by-server_${schema.toLowerCase()}_results.ndjson`, download.suggestedFilename());
+    const documents = readFileSync(path, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+    const ids = new Set(documents.map((document) => document._id));
+    expect(ids.size === documents.length && documents.length > 1_000, `${documents.length} documents, ${ids.size} ids`);
+    const record = documents.find((one) => one.result_type === 'record' && one[field]?.includes('10.2.0.7'));
+    expect(record?.partition_field_name === field && record.record_score > 3, JSON.stringify(record));
+  }
+
+  // Nobody is told of it for a day.
+  const details = byId(page, 'job-detail');
+  await byId(details, 'silence').click();
+  await details.getByLabel('for').selectOption({ label: '1 day' });
+  await details.getByLabel('Why').fill('being tried out');
+  await details.getByRole('button', { name: 'Silence refused-by-server' }).click();
+  await details.getByText('Silenced until').waitFor();
+  const { items } = await answer(page, 'silences');
+  expect(items[0].active && items[0].matching.job_id === 'refused-by-server', JSON.stringify(items));
+  await page.reload();
+  await byId(page, 'silences').getByText('being tried out').waitFor();
+  await byId(page, 'silences').getByRole('button', { name: /End/ }).click();
+  await byId(page, 'silences').getByText('ended').waitFor();
+
+  // Back to what it knew some days ago, and over what came since once more.
+  const before = (await answer(page, 'jobs/imported/refused-by-server')).runs.length;
+  const snapshots = byId(page, 'job-detail').getByLabel('Go back to');
+  await snapshots.waitFor();
+  const options = await snapshots.locator('option').all();
+  await snapshots.selectOption(await options.at(-1).getAttribute('value'));
+  await byId(page, 'job-detail').getByLabel('and score again what came after').check();
+  await byId(page, 'job-detail').getByRole('button', { name: 'Go back', exact: true }).click();
+  let runs = [];
+  for (const end = Date.now() + 60_000; Date.now() < end && runs.length <= before; await page.waitForTimeout(250)) {
+    ({ runs } = await answer(page, 'jobs/imported/refused-by-server'));
+  }
+  expect(runs.length > before && runs[0].buckets > 90, `it ran again: ${JSON.stringify(runs.slice(0, 2))}`);
+
+  await row.getByRole('button', { name: 'Switch off' }).click();
+  await row.getByText('Switched off').waitFor();
+  await row.getByRole('button', { name: /^Delete/ }).click();
+  await row.getByRole('button', { name: 'Delete it and its results' }).click();
+  await row.waitFor({ state: 'detached' });
+});
