@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::delivered::{QUICK, results, sealed, until};
-use tests::java::JavaServer;
-use tests::program::stdout;
+use tests::java::{JavaServer, USER};
+use tests::program::{run, stdout};
 use tests::server::Server;
 use tests::sessions;
 
@@ -134,4 +134,42 @@ fn kafka_has_every_result() {
     let missing: Vec<_> = expected.difference(&keys).take(5).collect();
     assert!(missing.is_empty(), "{missing:?}");
     assert_eq!(lines, expected.len(), "without a crash nothing is sent twice");
+}
+
+#[test]
+#[ignore = "needs Java and jars: make test-interop"]
+fn kafka_is_reached_by_tls_and_every_kind_of_sasl() {
+    let broker = JavaServer::kafka();
+    let folder = tempfile::tempdir().unwrap();
+    let (secure, (user, password)) = (broker.secure.unwrap(), USER);
+    let config = |sasl: &str, password: &str, ca: &str| {
+        let path = folder.path().join("halfopen.toml");
+        let text = format!(
+            "[[sinks]]\nname = \"bus\"\nkind = \"kafka\"\nurls = [\"127.0.0.1:{secure}\"]\ntopic = \"{sasl}\"\n\
+             tls = true\nca = {ca:?}\nusername = \"{user}\"\npassword = \"{password}\"\nsasl = \"{sasl}\"\ntimeout = \"10s\"\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let ca = broker.ca();
+    let ca = ca.to_str().unwrap();
+    let mut taken = Vec::new();
+    for sasl in ["plain", "scram-sha-256", "scram-sha-512"] {
+        let path = config(sasl, password, ca);
+        assert!(stdout(["sinks", "setup", "--config", &path]).contains(&format!("made topic {sasl}")));
+        let said = stdout(["sinks", "test", "--config", &path]);
+        let id = said.split_whitespace().find(|word| word.starts_with("alert_test_")).unwrap();
+        taken.push((sasl, id.to_owned()));
+        for (password, ca) in [("wrong", ca), (password, "")] {
+            let output = run(["sinks", "test", "--config", &config(sasl, password, ca)]);
+            assert_eq!(output.status.code(), Some(69), "{sasl}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+    for (topic, id) in taken {
+        let plain = format!("127.0.0.1:{}", broker.port);
+        let args = ["--bootstrap-server", &plain, "--topic", topic, "--from-beginning", "--max-messages", "1"];
+        let key = ["--property", "print.key=true", "--timeout-ms", "20000"];
+        let record = broker.tool("org.apache.kafka.tools.consumer.ConsoleConsumer", &[&args[..], &key[..]].concat());
+        assert!(record.starts_with(&id), "{record}");
+    }
 }

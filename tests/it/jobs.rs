@@ -1,10 +1,15 @@
 //! Any anomaly job through the built binary: validated, imported, run from the command line and by the server.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use tests::bulk::BulkServer;
+use tests::delivered::{QUICK, sealed, until};
+use tests::http::Hook;
 use tests::program::{run, stdout};
-use tests::server::Server;
+use tests::server::{PATIENCE, Server};
+use tests::sessions;
 
 /// Monday 2026-03-02 00:00 UTC.
 const MONDAY: u64 = 1_772_409_600;
@@ -120,6 +125,77 @@ fn the_server_runs_imported_jobs_over_history() {
     assert!(matches!(origin, Err(ureq::Error::StatusCode(403))), "{origin:?}");
     ureq::delete(server.url("/api/v1/jobs/imported/refused")).call().unwrap();
     assert_eq!(server.json("/api/v1/jobs")["imported"], json!([]));
+}
+
+/// What an imported job finds takes the way of what detection finds: to sinks, to people, into SQL.
+#[test]
+fn what_an_imported_job_finds_is_delivered_told_and_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cluster, hook) = (BulkServer::start(true), Hook::start());
+    let (store, config) = (folder.path().join("store"), folder.path().join("halfopen.toml"));
+    sessions::store(&store, 40_000, 192, sealed());
+    let text = format!(
+        "[[sinks]]\nname = \"es\"\nkind = \"elasticsearch\"\nurls = [\"http://{}\"]\nschema = \"codex\"\n\
+         index = \"{{job_id}}-{{period}}\"\n[[sinks]]\nname = \"hook\"\nkind = \"webhook\"\nurls = [\"http://{}\"]\n\
+         documents = []\n[[alerts]]\nname = \"mine\"\nsinks = [\"hook\"]\njobs = [\"refused\"]\nmax_age = \"6h\"\n\
+         [delivery]\nmax_backoff = \"1s\"\n",
+        cluster.address, hook.address
+    );
+    std::fs::write(&config, text).unwrap();
+    let at = ["--store", store.to_str().unwrap()];
+    let detector = json!({"function": "high_count", "partition_field_name": "server.ip"});
+    let file = write(folder.path(), "job.json", &job("refused", &detector));
+    stdout(["jobs", "import", file.to_str().unwrap(), at[0], at[1]]);
+    let exported = || -> HashMap<String, Value> {
+        let args = ["results", "export", "--job", "refused", "--schema", "codex", "--format", "ndjson", at[0], at[1]];
+        let with_id = |mut document: Value| {
+            let id = document.as_object_mut().unwrap().remove("_id").unwrap();
+            (id.as_str().unwrap().to_owned(), document)
+        };
+        lines(&stdout(args)).into_iter().map(with_id).collect()
+    };
+    let delivered = || -> HashMap<String, Value> {
+        let of_job = |((index, id), body): (&(String, String), &Value)| {
+            (body["job_id"] == "refused").then(|| {
+                assert!(index.starts_with("refused-20"), "{index}");
+                (id.clone(), body.clone())
+            })
+        };
+        cluster.seen().documents.iter().filter_map(of_job).collect()
+    };
+    let args = ["--config", config.to_str().unwrap()];
+    let mut server = Server::start(&store, &args, QUICK);
+    let done = |job: &Value| job["state"] == "running" && job["last_bucket"].is_i64();
+    server.wait_json("/api/v1/jobs/imported/refused", done);
+    until("every result of the job is delivered", PATIENCE, || {
+        let exported = exported();
+        exported.len() > 150 && delivered() == exported
+    });
+    until("somebody is told", PATIENCE, || !hook.requests().is_empty());
+    let alerts = server.json("/api/v1/alerts");
+    assert!(alerts["items"].as_array().unwrap().iter().any(|alert| alert["job_id"] == "refused"), "{alerts:#}");
+    assert!(server.stop().success());
+    let messages: Vec<Value> = hook.requests().iter().map(|(_, body)| serde_json::from_str(body).unwrap()).collect();
+    let told = messages.iter().find(|message| message["server"] == "10.2.0.3").unwrap();
+    assert_eq!((&told["job_id"], &told["status"]), (&json!("refused"), &json!("firing")));
+    assert!(messages.iter().all(|message| message["job_id"] == "refused"), "the rule names one job");
+    assert!(cluster.seen().violations.is_empty() && cluster.seen().trouble > 5);
+
+    // What changed is handed over again, what is no more is deleted: the job looks at less from now on.
+    let narrow = json!({"function": "high_count", "partition_field_name": "server.ip", "use_null": false,
+        "custom_rules": [{"actions": ["skip_result"], "conditions": [{"applies_to": "actual", "operator": "gt", "value": 0}]}]});
+    let file = write(folder.path(), "job.json", &job("refused", &narrow));
+    stdout(["jobs", "import", file.to_str().unwrap(), at[0], at[1]]);
+    stdout(["jobs", "reset", "refused", at[0], at[1]]);
+    let server = Server::start(&store, &args, QUICK);
+    until("results that are no more are deleted", PATIENCE, || {
+        let exported = exported();
+        exported.len() > 150 && exported.values().all(|d| d["result_type"] == "bucket") && delivered() == exported
+    });
+    drop(server);
+    let sql = "SELECT count(*) AS n FROM results WHERE job_id = 'refused' AND result_type = 'bucket'";
+    let counted = stdout(["query", sql, "--format", "csv", at[0], at[1]]);
+    assert_eq!(counted.lines().nth(1).unwrap(), exported().len().to_string());
 }
 
 #[test]

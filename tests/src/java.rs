@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 
 /// How long a server may take to start.
@@ -18,7 +19,12 @@ pub struct JavaServer {
     folder: TempDir,
     /// Its port on loopback.
     pub port: u16,
+    /// Its port for TLS with a user's name, where it has one.
+    pub secure: Option<u16>,
 }
+
+/// The user of the secure port, and the password.
+pub const USER: (&str, &str) = ("halfopen", "cl0sed-b00k");
 
 /// The jars of this server.
 ///
@@ -55,6 +61,21 @@ const NETTY_POLICY: &str = r#"grant {
   permission java.util.PropertyPermission "*", "read,write";
 };
 "#;
+
+/// What the broker needs to know of users that are kept in its metadata.
+const SCRAM: &str = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+
+/// Makes an authority and, in one file, the key and the certificate that it issues for loopback.
+fn certificates(ca: &Path, server: &Path) {
+    let mut params = CertificateParams::new(Vec::new()).expect("parameters of a certificate");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters of a certificate");
+    let certificate = params.signed_by(&key, &authority).expect("a certificate");
+    write(ca, &authority.pem());
+    write(server, &format!("{}{}", key.serialize_pem(), certificate.pem()));
+}
 
 impl JavaServer {
     /// Starts an OpenSearch node.
@@ -114,20 +135,31 @@ impl JavaServer {
         server
     }
 
-    /// Starts a Kafka broker that is its own controller.
+    /// Starts a Kafka broker that is its own controller. Beside its plain port it has one for TLS with SASL, whose
+    /// certificate is issued by [`ca`](Self::ca).
     ///
     /// # Panics
     /// It does not listen in time.
     pub fn kafka() -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let (port, controller) = (free_port(), free_port());
+        let [port, secure, controller] = [(); 3].map(|()| free_port());
         let classes = jars("kafka")[0].parent().expect("a jar lies in a folder").join("*");
         let settings = folder.path().join("server.properties");
+        let keys = folder.path().join("server.pem");
+        certificates(&folder.path().join("ca.pem"), &keys);
+        let (user, password) = USER;
         let text = format!(
             "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-             controller.listener.names=CONTROLLER\nlistener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{secure},CONTROLLER://127.0.0.1:{controller}\n\
+             controller.listener.names=CONTROLLER\ninter.broker.listener.name=PLAINTEXT\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT\n\
+             ssl.keystore.type=PEM\nssl.keystore.location={}\nsasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n\
+             listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
+             required user_{user}=\"{password}\";\n\
+             listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config={SCRAM}\n\
+             listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={SCRAM}\n\
              log.dirs={}\noffsets.topic.replication.factor=1\nauto.create.topics.enable=false\n",
+            keys.display(),
             folder.path().join("data").display()
         );
         write(&settings, &text);
@@ -138,20 +170,31 @@ impl JavaServer {
         };
         let mut format = java("kafka.tools.StorageTool");
         format.args(["format", "-t", "5L6g3nShT-eMCtK--X86sw", "-c"]).arg(&settings);
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+            format.arg("--add-scram").arg(format!("{mechanism}=[name={user},password={password}]"));
+        }
         let formatted = format.output().expect("java runs");
         assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stderr));
         let mut broker = java("kafka.Kafka");
         broker.arg(&settings);
-        let server = Self::start(broker, folder, port);
-        server.wait(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+        let mut server = Self::start(broker, folder, port);
+        server.secure = Some(secure);
+        for port in [port, secure] {
+            server.wait(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+        }
         server
+    }
+
+    /// The certificate (PEM) that vouches for the secure port.
+    pub fn ca(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
     }
 
     fn start(mut command: Command, folder: TempDir, port: u16) -> Self {
         let log = fs::File::create(folder.path().join("out.log")).expect("a log can be written");
         let errors = log.try_clone().expect("a log can be written");
         let child = command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().expect("java runs");
-        Self { child, folder, port }
+        Self { child, folder, port, secure: None }
     }
 
     fn wait(&self, ready: impl Fn() -> bool) {
