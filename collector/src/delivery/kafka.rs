@@ -54,7 +54,8 @@ impl Kafka {
 
     async fn connect(&mut self) -> anyhow::Result<&mut Connection> {
         if self.connection.is_none() {
-            let backoff = BackoffConfig { deadline: Some(self.patience()), ..BackoffConfig::default() };
+            // Before our own patience ends, so that the error says why.
+            let backoff = BackoffConfig { deadline: Some(self.patience().mul_f64(0.7)), ..BackoffConfig::default() };
             let mut builder = ClientBuilder::new(self.sink.urls.clone()).client_id("halfopen").backoff_config(backoff);
             if self.sink.tls {
                 builder = builder.tls_config(super::tls::client(&self.sink.ca)?);

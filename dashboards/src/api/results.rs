@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use analytics::{AnomalyFilter, Filter, Parts, Selection, StoreError};
+use analytics::{AnomalyFilter, Filter, Parts, Selection};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -13,7 +13,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 use jobs::document::write::{bulk, csv, ndjson};
-use jobs::{Document, Documents, JobId, Schema};
+use jobs::{Document, Documents, Schema};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;

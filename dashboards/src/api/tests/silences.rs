@@ -28,7 +28,7 @@ async fn silences_are_made_listed_and_ended() {
 async fn what_is_no_silence_is_refused() {
     let (router, _) = service(Fake::default());
     for (text, named) in [
-        ("", "silence"),
+        ("", "the body"),
         ("{}", "until"),
         (r#"{"until": 1}"#, "until"),
         (r#"{"until": 1, "unitl": 2}"#, "unitl"),

@@ -294,9 +294,9 @@ export interface paths {
         };
         /**
          * What an imported job found: records, buckets and influencers as documents with the field names of Elastic's anomaly
-         *     results.
+         *     results; on request what its models expected, where the definition has them kept (`model_plot_config`).
          */
-        get: operations["results"];
+        get: operations["job_results"];
         put?: never;
         post?: never;
         delete?: never;
@@ -401,7 +401,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Records, buckets and influencers as documents with the field names of Elastic's anomaly results. */
+        /**
+         * Records, buckets and influencers of every job, imported ones too, as documents with the field names of Elastic's
+         *     anomaly results; on request what the models expected, and overall buckets.
+         */
         get: operations["results"];
         put?: never;
         post?: never;
@@ -632,6 +635,8 @@ export interface components {
             buckets: number;
             /** @description The same for every message about this series by this rule. */
             fingerprint: string;
+            /** @description Id of the job that found it. */
+            job_id: string;
             /**
              * Format: int64
              * @description Start of the last unusual bucket, ms since the epoch.
@@ -642,8 +647,7 @@ export interface components {
              * @description When somebody was last told, ms since the epoch; null: nobody yet.
              */
             notified: number | null;
-            /** @description Perspective. */
-            perspective: components["schemas"]["Perspective"];
+            perspective: components["schemas"]["Perspective"] | null;
             /** @description Name of the rule. */
             rule: string;
             /**
@@ -2199,12 +2203,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is gone. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description A query parameter is unknown. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from a page of another origin. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2213,6 +2228,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is none of that name. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2398,12 +2414,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is gone. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description A query parameter is unknown. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from a page of another origin. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2412,6 +2439,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is none of that name. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2731,12 +2759,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is gone. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description A query parameter is unknown. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request comes from a page of another origin. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2745,6 +2784,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is none of that name. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2785,7 +2825,7 @@ export interface operations {
             };
         };
     };
-    results: {
+    job_results: {
         parameters: {
             query?: {
                 /** @description Vocabulary of the documents: ecs or codex; that of the definition when absent. */
@@ -2796,6 +2836,8 @@ export interface operations {
                 from?: string;
                 /** @description End of the range; now when absent. */
                 to?: string;
+                /** @description Of records, buckets, influencers, model_plot and overall_buckets, separated by commas; the first three when absent. */
+                documents?: string;
                 /** @description Only documents of this score or more (0-100). */
                 min_score?: number;
             };
@@ -3034,7 +3076,9 @@ export interface operations {
                 from?: string;
                 /** @description End of the range; now when absent. */
                 to?: string;
-                /** @description Only records that pass, in the filter language; buckets and influencers are then left out. */
+                /** @description Of records, buckets, influencers, model_plot and overall_buckets, separated by commas; the first three when absent. */
+                documents?: string;
+                /** @description Only records of detection that pass, in the filter language; nothing else is then given. */
                 filter?: string;
             };
             header?: never;
@@ -3048,6 +3092,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": unknown;
                     "application/x-ndjson": string;
                     "text/csv": string;
                 };
@@ -3328,12 +3373,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description It is gone. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            /** @description A query parameter is unknown. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3342,6 +3389,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The request comes from a page of another origin. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3350,6 +3398,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description There is none of that name. */
             404: {
                 headers: {
                     [name: string]: unknown;
