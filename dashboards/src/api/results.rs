@@ -180,7 +180,7 @@ type Documented = futures::stream::BoxStream<'static, Document>;
 /// The documents as they are read; reading goes on as fast as they are taken.
 fn selected(app: &Arc<Shared>, wanted: Selection) -> Documented {
     let source = Arc::clone(&app.source);
-    let (sender, receiver) = tokio::sync::mpsc::channel(WAITING);
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(WAITING);
     tokio::task::spawn_blocking(move || {
         let read = source.documents(&wanted, &mut |document| match sender.blocking_send(document) {
             Ok(()) => ControlFlow::Continue(()),
@@ -190,10 +190,7 @@ fn selected(app: &Arc<Shared>, wanted: Selection) -> Documented {
             tracing::error!(%error, "results cannot be read");
         }
     });
-    let next = |mut receiver: tokio::sync::mpsc::Receiver<Document>| async move {
-        receiver.recv().await.map(|document| (document, receiver))
-    };
-    futures::stream::unfold(receiver, next).boxed()
+    futures::stream::poll_fn(move |context| receiver.poll_recv(context)).boxed()
 }
 
 async fn written(
