@@ -24,7 +24,7 @@ const definition = [
   },
 ];
 const broken = structuredClone(definition);
-broken[0].job.analysis_config.detectors[0].function = 'high_cuont';
+broken[0].job.analysis_config.detectors[0].partition_field_name = 'user.name';
 const put = (name, value) => {
   const path = join(process.env.DOWNLOADS, name);
   writeFileSync(path, JSON.stringify(value));
@@ -39,7 +39,7 @@ await withBrowser({ viewport: { width: 1440, height: 900 } }, async (page) => {
 
   // What cannot be run is refused with its place.
   await input.setInputFiles(put('broken.json', broken));
-  await page.getByText('$[0].job.analysis_config.detectors[0].function').first().waitFor();
+  await report.getByText('detectors[0].partition_field_name').first().waitFor();
 
   // It runs over the whole history, and the page follows.
   await input.setInputFiles(put('job.json', definition));
@@ -81,18 +81,19 @@ await withBrowser({ viewport: { width: 1440, height: 900 } }, async (page) => {
   }
 
   // Nobody is told of it for a day.
+  const why = `tried out at ${Date.now()}`;
   const details = byId(page, 'job-detail');
   await byId(details, 'silence').click();
-  await details.getByLabel('for').selectOption({ label: '1 day' });
-  await details.getByLabel('Why').fill('being tried out');
+  await details.getByRole('form').locator('select').selectOption({ label: '1 day' });
+  await details.getByLabel('Why').fill(why);
   await details.getByRole('button', { name: 'Silence refused-by-server' }).click();
   await details.getByText('Silenced until').waitFor();
   const { items } = await answer(page, 'silences');
   expect(items[0].active && items[0].matching.job_id === 'refused-by-server', JSON.stringify(items));
   await page.reload();
-  await byId(page, 'silences').getByText('being tried out').waitFor();
-  await byId(page, 'silences').getByRole('button', { name: /End/ }).click();
-  await byId(page, 'silences').getByText('ended').waitFor();
+  const silence = byId(page, 'silences').locator('li').filter({ hasText: why });
+  await silence.getByRole('button').click();
+  await silence.getByText('ended').waitFor();
 
   // Back to what it knew some days ago, and over what came since once more.
   const before = (await answer(page, 'jobs/imported/refused-by-server')).runs.length;
