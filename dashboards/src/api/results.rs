@@ -49,7 +49,7 @@ pub struct ResultQuery {
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     to: Option<When>,
-    /// Of records, buckets, influencers, model_plot and overall_buckets, separated by commas; the first three when absent.
+    /// Of `records`, `buckets`, `influencers`, `model_plot` and `overall_buckets`, by commas; the first three when absent.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     documents: Option<Parts>,
@@ -79,7 +79,7 @@ pub struct JobResultQuery {
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     to: Option<When>,
-    /// Of records, buckets, influencers, model_plot and overall_buckets, separated by commas; the first three when absent.
+    /// Of `records`, `buckets`, `influencers`, `model_plot` and `overall_buckets`, by commas; the first three when absent.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     documents: Option<Parts>,

@@ -2836,7 +2836,7 @@ export interface operations {
                 from?: string;
                 /** @description End of the range; now when absent. */
                 to?: string;
-                /** @description Of records, buckets, influencers, model_plot and overall_buckets, separated by commas; the first three when absent. */
+                /** @description Of `records`, `buckets`, `influencers`, `model_plot` and `overall_buckets`, by commas; the first three when absent. */
                 documents?: string;
                 /** @description Only documents of this score or more (0-100). */
                 min_score?: number;
@@ -3076,7 +3076,7 @@ export interface operations {
                 from?: string;
                 /** @description End of the range; now when absent. */
                 to?: string;
-                /** @description Of records, buckets, influencers, model_plot and overall_buckets, separated by commas; the first three when absent. */
+                /** @description Of `records`, `buckets`, `influencers`, `model_plot` and `overall_buckets`, by commas; the first three when absent. */
                 documents?: string;
                 /** @description Only records of detection that pass, in the filter language; nothing else is then given. */
                 filter?: string;
