@@ -26,6 +26,7 @@ pub use key::{LEVELS, level_from, level_name, series_label};
 pub use query::QueryEngine;
 pub use query::filter::{Exporter, Filter, FilterError, Ports, Test};
 pub use query::flows::{ClientGroup, FlowPath, Flows};
+pub use query::overview::Overview;
 pub use results::{
     Anomaly, AnomalyFilter, Changes, Finder, Found, Order, Part, Parts, Plotted, ResultStore, Selection, SeriesPoint,
     SeriesView,

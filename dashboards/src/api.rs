@@ -8,10 +8,12 @@ mod events;
 mod exporters;
 mod filter;
 mod flows;
+mod forecast;
 mod imported;
 mod influencers;
 mod jobs;
 mod live;
+mod overview;
 mod reference;
 mod results;
 mod root;
@@ -84,7 +86,7 @@ pub fn router(state: AppState) -> Router {
     let shelf = Some(JobShelf::open(&state.store));
     routes(Shared {
         shelf,
-        source: Arc::new(Stored { store: state.store, results: state.results }),
+        source: Arc::new(Stored { store: state.store, results: state.results, forecaster: state.forecaster }),
         status: state.status,
         exporters: state.exporters,
         delivery: state.delivery,
@@ -107,7 +109,9 @@ pub(crate) fn routes(shared: Shared) -> Router {
         .route("/swimlane", get(swimlane::swimlane))
         .route("/influencers", get(influencers::influencers))
         .route("/series", get(series::series))
+        .route("/forecast", get(forecast::forecast))
         .route("/sessions", get(sessions::sessions))
+        .route("/sessions/summary", get(overview::overview))
         .route("/flows", get(flows::flows))
         .route("/filter", get(filter::filter))
         .route("/sessions/live", get(live::live))
@@ -178,7 +182,9 @@ pub fn openapi() -> String {
         swimlane::swimlane,
         influencers::influencers,
         series::series,
+        forecast::forecast,
         sessions::sessions,
+        overview::overview,
         flows::flows,
         filter::filter,
         live::live,

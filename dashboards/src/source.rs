@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use analytics::{
-    AnomalyFilter, ClientGroup, Flows, Page, ResultStore, Selection, SeriesView, SessionFilter, SessionStore,
-    StoreError,
+    AnomalyFilter, ClientGroup, Flows, ForecastPoint, Forecaster, Overview, Page, ResultStore, Selection, SeriesView,
+    SessionFilter, SessionStore, StoreError,
 };
 use futures::future::BoxFuture;
 use jobs::{AnomalyRecord, BucketResult, Document, InfluencerResult, SeriesKey};
-use tracker::{Perspective, SessionRecord};
+use tracker::{Micros, Perspective, SessionRecord};
 
 use crate::problem::Problem;
 
@@ -29,6 +29,10 @@ pub trait Source: Send + Sync {
     fn documents(&self, wanted: &Selection, each: &mut dyn FnMut(Document) -> ControlFlow<()>) -> Answer<()>;
     /// One series in `from..to` (ms).
     fn series<'a>(&'a self, key: &'a SeriesKey, from: i64, to: i64) -> BoxFuture<'a, Answer<SeriesView>>;
+    /// What a series is expected to have for so many ms after what was scored; `None` without a model. May read files.
+    fn forecast(&self, key: &SeriesKey, horizon: i64) -> Option<Vec<ForecastPoint>>;
+    /// Sessions by outcome, in cells of `step` microseconds.
+    fn overview<'a>(&'a self, filter: &'a SessionFilter, step: Micros) -> BoxFuture<'a, Answer<Overview>>;
     /// Sessions, newest first.
     fn sessions<'a>(
         &'a self,
@@ -46,6 +50,8 @@ pub struct Stored {
     pub store: SessionStore,
     /// Results.
     pub results: ResultStore,
+    /// Models, where detection has any.
+    pub forecaster: Option<Arc<Forecaster>>,
 }
 
 impl Source for Stored {
@@ -67,6 +73,17 @@ impl Source for Stored {
 
     fn series<'a>(&'a self, key: &'a SeriesKey, from: i64, to: i64) -> BoxFuture<'a, Answer<SeriesView>> {
         Box::pin(self.results.series(key, from, to))
+    }
+
+    fn forecast(&self, key: &SeriesKey, horizon: i64) -> Option<Vec<ForecastPoint>> {
+        let forecaster = self.forecaster.as_ref()?;
+        let span = u64::from(forecaster.bucket_span()) * 1000;
+        let buckets = u64::try_from(horizon).unwrap_or_default().div_ceil(span.max(1));
+        forecaster.series(key, usize::try_from(buckets).unwrap_or_default())
+    }
+
+    fn overview<'a>(&'a self, filter: &'a SessionFilter, step: Micros) -> BoxFuture<'a, Answer<Overview>> {
+        Box::pin(self.store.overview(filter, step))
     }
 
     fn sessions<'a>(

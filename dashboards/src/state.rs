@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use analytics::{JobStatus, ResultStore, SessionStore};
+use analytics::{Forecaster, JobStatus, ResultStore, SessionStore};
 use chrono_tz::Tz;
 use jobs::{JobId, Prefix, Schema};
 use prometheus_client::registry::Registry;
@@ -30,6 +30,8 @@ pub struct AppState {
     pub store: SessionStore,
     /// The results of detection over them.
     pub results: ResultStore,
+    /// The models of detection, for forecasts; `None` where nothing detects.
+    pub forecaster: Option<Arc<Forecaster>>,
     /// How the jobs are doing.
     pub status: Arc<dyn StatusSource>,
     /// Who sends flow records.

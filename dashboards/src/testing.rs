@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use analytics::{
-    AnomalyFilter, ClientGroup, Flows, JobState, JobStatus, Order, Page, Selection, SeriesPoint, SeriesView,
-    SessionFilter, StoreError,
+    AnomalyFilter, ClientGroup, Flows, ForecastPoint, JobState, JobStatus, Order, Overview, Page, Selection,
+    SeriesPoint, SeriesView, SessionFilter, StoreError,
 };
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -110,6 +110,22 @@ impl Source for Fake {
         let view =
             SeriesView { key: key.clone(), bucket_span: 900, points: vec![seen, missing], outcomes, learning: None };
         Box::pin(std::future::ready(Ok(view)))
+    }
+
+    fn forecast(&self, key: &SeriesKey, horizon: i64) -> Option<Vec<ForecastPoint>> {
+        let point = |ahead: i64| ForecastPoint {
+            timestamp: NOW + ahead * 900_000,
+            expected: Expectation { typical: 9.0, lower: 3.0, upper: 17.0 + ahead as f64 },
+        };
+        (key.port == Some(443)).then(|| (0..horizon / 900_000).map(point).collect())
+    }
+
+    fn overview<'a>(&'a self, filter: &'a SessionFilter, step: Micros) -> BoxFuture<'a, Result<Overview, StoreError>> {
+        let mut overview = Overview::default();
+        for record in self.sessions.iter().filter(|r| (filter.from..filter.to).contains(&r.end)) {
+            *overview.cells.entry((record.end.div_euclid(step) * step, record.outcome)).or_default() += 1;
+        }
+        Box::pin(std::future::ready(Ok(overview)))
     }
 
     fn sessions<'a>(

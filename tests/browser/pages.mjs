@@ -21,6 +21,8 @@ const PAGES = [
   }],
   ['explorer-filter', '/?filter=outcome%20refused%20and%20not%20port%2025', (page) => byId(page, 'swimlane').first().waitFor()],
   ['series', `/series?${series}`, (page) => page.locator('canvas').first().waitFor()],
+  ['explorer-none', '/?filter=port%201', (page) => page.getByText('Nothing passes the filter').waitFor()],
+  ['series-forecast', `/series?${series}&forecast=1d`, (page) => page.locator('canvas').first().waitFor()],
   ['series-pick', '/series', (page) => page.getByRole('heading', { level: 1 }).waitFor()],
   ['sessions', '/sessions', (page) => byId(page, 'session-row').first().waitFor()],
   ['sessions-flows', '/sessions?view=flows', (page) => byId(page, 'sankey').waitFor()],

@@ -66,6 +66,36 @@ await withBrowser({ viewport: { width: 1440, height: 900 } }, async (page) => {
     return rows.length > 0 && rows.every((r) => r.textContent.includes('Refused') && r.textContent.includes('10.2.0.7'));
   });
 
+  // What stands above the list counts what the filter leaves: all of it failed, and by refusal.
+  const overview = page.locator('.overview');
+  await overview.locator('svg rect.failed').first().waitFor();
+  expect((await overview.locator('svg rect.established').count()) === 0, 'only what passes the filter is counted');
+  await overview.getByRole('button', { name: /^established/ }).click();
+  await page.waitForURL(/class=established/);
+  await page.getByText('No session matches').waitFor();
+
+  // The first page follows it as well, and lanes by outcome narrow by it.
+  await page.goto(`${base}/?filter=server%2010.2.0.7`);
+  await page.getByText('that pass the filter').waitFor();
+  await page.goto(`${base}/?by=outcome`);
+  await byId(page, 'swimlane-by').getByRole('rowheader', { name: 'refused' }).waitFor();
+  await byId(page, 'swimlane-by').locator('.critical').first().click();
+  await page.waitForURL(/filter=outcome/);
+  await page.goto(`${base}/?filter=port%201`);
+  await page.getByText('Nothing passes the filter').waitFor();
+
+  // A series goes on into the future, and up to what it is a part of.
+  await page.goto(`${base}/series?perspective=inbound&level=server_port&server=10.2.0.7&port=443`);
+  await page.locator('canvas').first().waitFor();
+  const [forecast] = await Promise.all([
+    page.waitForResponse((answer) => answer.url().includes('/api/v1/forecast')),
+    byId(page, 'forecast').selectOption('1d'),
+  ]);
+  expect((await forecast.json()).points.length === 96, 'a day of buckets is forecast');
+  await page.waitForURL(/forecast=1d/);
+  await page.getByRole('link', { name: 'all ports of 10.2.0.7' }).click();
+  await page.waitForURL(/level=server&server=10\.2\.0\.7/);
+
   // Flows: a click on a server narrows to it.
   await page.goto(`${base}/sessions?view=flows`);
   await byId(page, 'sankey').waitFor();

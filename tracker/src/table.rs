@@ -40,7 +40,7 @@ use entry::{Entry, NONE, bit};
 use flood::Evictions;
 use key::{Key, KeyParts};
 use lists::Lists;
-pub use query::{Gathering, NoPosition, Position, STATES, SortBy, TableFilter, TableQuery};
+pub use query::{Condition, Gathering, Glance, NoPosition, Position, STATES, SortBy, TableFilter, TableQuery};
 use slab::Slab;
 pub use stats::TableStats;
 use tombstone::Tombstones;

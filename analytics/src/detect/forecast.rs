@@ -36,6 +36,11 @@ impl Forecaster {
         Ok(Self { checkpoints: Checkpoints::new(store, &settings.fingerprint()), calendar, span })
     }
 
+    /// Length of a bucket, seconds.
+    pub const fn bucket_span(&self) -> u32 {
+        self.span
+    }
+
     /// The `buckets` buckets after the newest snapshot. `None`: there is no snapshot yet, or it has no model of the
     /// series.
     pub fn series(&self, key: &SeriesKey, buckets: usize) -> Option<Vec<ForecastPoint>> {

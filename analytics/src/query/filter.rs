@@ -14,6 +14,7 @@
 //! `exporter`, `outcome`, `class`, `perspective` and `proto`. A value alone says by its form which field it is of.
 
 mod lex;
+mod live;
 mod parse;
 mod record;
 mod stored;
@@ -23,8 +24,10 @@ mod value;
 mod tests;
 
 use std::fmt::{self, Display, Write as _};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
+use tracker::locality::address_key;
 use tracker::{Outcome, OutcomeClass, Perspective};
 
 /// Which sessions are meant. Reads with [`str::parse`], and prints as text that reads back to the same filter.
@@ -177,6 +180,12 @@ impl Display for Test {
     }
 }
 
+impl Ports {
+    fn contains(self, port: u16) -> bool {
+        (self.low..=self.high).contains(&port)
+    }
+}
+
 impl Display for Ports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.low == self.high { write!(f, "{}", self.low) } else { write!(f, "{}-{}", self.low, self.high) }
@@ -199,6 +208,12 @@ fn list(f: &mut fmt::Formatter<'_>, field: &str, values: impl IntoIterator<Item 
         value.fmt(f)?;
     }
     Ok(())
+}
+
+/// Whether an address lies in one of these prefixes; IPv4 counts as v4-mapped.
+fn within(nets: &[IpNet], ip: IpAddr) -> bool {
+    let key = address_key(ip);
+    nets.iter().any(|net| (address_key(net.network())..=address_key(net.broadcast())).contains(&key))
 }
 
 fn network(net: &IpNet) -> String {

@@ -7,6 +7,7 @@ mod bounds;
 pub(crate) mod filter;
 pub(crate) mod flows;
 pub(crate) mod functions;
+pub(crate) mod overview;
 mod results;
 mod rollups;
 pub(crate) mod sessions;

@@ -3,9 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use arrow::array::{AsArray, BooleanArray};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
 use jobs::{Expectation, OutcomeCount, SeriesKey};
 
@@ -13,8 +10,8 @@ use crate::buckets::counts::{BucketCounts, TCP_FAILURES, Tally};
 use crate::buckets::stored;
 use crate::error::{Result, StoreError};
 use crate::results::plots::{self, PlotPoint};
-use crate::results::{Cache, ResultStore};
-use crate::store::scan::{between, scan};
+use crate::results::{AnomalyFilter, Cache, Order, ResultStore};
+use crate::store::scan::{between, pick};
 use crate::store::segments::{BucketId, Segments};
 
 /// One bucket of a series. `None` counts: the bucket is missing, nothing was delivered.
@@ -96,6 +93,7 @@ impl ResultStore {
             }
             points.push(point(*start, tally, plotted.get(start)));
         }
+        points.extend(self.interim(key, (from, to), points.last().map(|point| point.timestamp))?);
         let known = points.iter().any(|p| p.actual.is_some_and(|n| n > 0.0) || p.attempts.is_some_and(|n| n > 0));
         if !known && plotted.is_empty() {
             points.clear();
@@ -103,6 +101,28 @@ impl ResultStore {
         let learning = (plotted.is_empty() && known)
             .then(|| "the model has not seen enough of this series to expect anything".to_owned());
         Ok(SeriesView { key: key.clone(), bucket_span: span, points, outcomes: by_count(&total), learning })
+    }
+
+    /// What is known of the series after the last sealed bucket (ms), in a range (s): buckets that were scored before their
+    /// time. The others follow with their counts.
+    fn interim(&self, key: &SeriesKey, (from, to): (i64, i64), sealed: Option<i64>) -> Result<Vec<SeriesPoint>> {
+        let all = AnomalyFilter {
+            perspective: Some(key.perspective),
+            level: Some(key.level),
+            order: Order::Time,
+            ..AnomalyFilter::between(sealed.map_or(from * 1000, |last| last + 1), to * 1000)
+        };
+        let mut records = self.anomalies(&all)?;
+        records.retain(|record| record.is_interim && record.series == *key);
+        let point = |record: jobs::AnomalyRecord| SeriesPoint {
+            timestamp: record.timestamp,
+            actual: Some(record.actual),
+            attempts: Some(record.attempts),
+            expected: Some(record.expected),
+            score: record.record_score.value(),
+            multi: record.multi_bucket_impact > 0.0,
+        };
+        Ok(records.into_iter().rev().map(point).collect())
     }
 
     /// The newest span's segments over a range (s): span, files, and for each covered bucket the file that counts.
@@ -130,14 +150,7 @@ fn of_series(
     (from, to): (i64, i64),
     each: &mut dyn FnMut(&RecordBatch) -> Result<(), String>,
 ) -> Result<(), String> {
-    let ranges: Vec<_> = wanted.iter().map(|number| *number..=*number).collect();
-    scan(path, "series", &ranges, &mut |batch| {
-        let batch = between(batch, "bucket", from, to)?;
-        let series = batch.column_by_name("series").and_then(|column| column.as_primitive_opt::<Int64Type>());
-        let series = series.ok_or("a column is missing")?;
-        let mask: BooleanArray = series.values().iter().map(|number| Some(wanted.contains(number))).collect();
-        each(&filter_record_batch(&batch, &mask).map_err(|e| e.to_string())?)
-    })
+    pick(path, "series", wanted, &mut |batch| each(&between(batch, "bucket", from, to)?))
 }
 
 /// The series' counts: its own, zero while observers were alive, unknown where it may be in the pool.

@@ -55,6 +55,15 @@ impl SessionFilter {
 
     /// The filter over the columns of [`tracker::session_schema`].
     pub(crate) fn expr(&self) -> Expr {
+        let time = ident("end").gt_eq(time_literal(self.from)).and(ident("end").lt(time_literal(self.to)));
+        match self.timeless() {
+            Expr::Literal(..) => time,
+            conditions => time.and(conditions),
+        }
+    }
+
+    /// The same without the range of time.
+    pub(crate) fn timeless(&self) -> Expr {
         let equals = |name: &str, value: Option<Expr>| value.map(|value| ident(name).eq(value));
         let conditions = [
             equals("perspective", self.perspective.map(|p| lit(p.as_str()))),
@@ -67,8 +76,10 @@ impl SessionFilter {
             equals("proto", self.proto.map(lit)),
             self.filter.as_ref().map(Filter::expr),
         ];
-        let time = ident("end").gt_eq(time_literal(self.from)).and(ident("end").lt(time_literal(self.to)));
-        conditions.into_iter().flatten().fold(time, Expr::and)
+        conditions.into_iter().flatten().fold(lit(true), |all, condition| match all {
+            Expr::Literal(..) => condition,
+            all => all.and(condition),
+        })
     }
 }
 

@@ -28,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracker::Micros;
 
 use crate::error::{Result, StoreError};
+use crate::query::overview::Counted;
 use files::Catalogue;
 use footer::SessionFile;
 use layout::{SESSIONS, TEMPORARY};
@@ -48,6 +49,7 @@ pub struct SessionStore(Arc<Inner>);
 struct Inner {
     root: PathBuf,
     catalogue: Mutex<Catalogue>,
+    counted: Mutex<Counted>,
 }
 
 /// What a store left out.
@@ -83,7 +85,7 @@ impl SessionStore {
 
     fn at(root: &Path) -> Result<Self> {
         let root = root.canonicalize().map_err(StoreError::io("open", root))?;
-        Ok(Self(Arc::new(Inner { root, catalogue: Mutex::default() })))
+        Ok(Self(Arc::new(Inner { root, catalogue: Mutex::default(), counted: Mutex::default() })))
     }
 
     /// The root folder, absolute.
@@ -135,6 +137,11 @@ impl SessionStore {
             count += 1;
         }
         count
+    }
+
+    /// What was counted of whole files.
+    pub(crate) fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.0.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn catalogue(&self) -> MutexGuard<'_, Catalogue> {

@@ -22,6 +22,8 @@ use crate::store::layout::HOUR;
 
 /// Hours are read newest first, in strides that grow up to this.
 const LONGEST_STRIDE: usize = 48;
+/// Files of an hour that are read at first; four times as many where they do not suffice.
+const FIRST_FILES: usize = 8;
 
 /// Some items and where to go on.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,20 +89,29 @@ impl SessionStore {
         Ok(cut(rows, cursor, wanted))
     }
 
-    /// The newest `limit` sessions of a time range, reading again without what turns out corrupt.
+    /// The newest `limit` sessions of a time range, reading again without what turns out corrupt. The running hour has a
+    /// file for every few seconds: files are read newest first, and no more of them than can hold what is asked for.
     async fn newest(&self, condition: &Expr, from: Micros, to: Micros, limit: usize) -> Result<Vec<SessionRecord>> {
+        let mut count = FIRST_FILES;
         loop {
-            let files = self.files(from, to)?;
+            let mut files = self.files(from, to)?;
             if files.is_empty() {
                 return Ok(Vec::new());
             }
+            files.sort_by_key(|file| std::cmp::Reverse(file.last));
+            let unread = files.get(count).map(|file| file.last);
+            files.truncate(count);
             match read_newest(files.clone(), condition, limit).await {
                 Ok(batches) => {
                     let mut rows = Vec::new();
                     for batch in &batches {
                         rows.extend(read_batch(batch)?);
                     }
-                    return Ok(rows);
+                    let oldest = rows.get(limit.saturating_sub(1)).map(|row: &SessionRecord| row.end);
+                    if unread.is_none_or(|unread| oldest.is_some_and(|oldest| unread < oldest)) {
+                        return Ok(rows);
+                    }
+                    count *= 4;
                 }
                 Err(error) if self.weed(&files) == 0 => return Err(error),
                 Err(_) => {}

@@ -7,8 +7,12 @@ use std::path::Path;
 use arrow::array::{AsArray, BooleanArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::Int64Type;
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowPredicateFn, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter, RowSelection, RowSelector,
+};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
@@ -27,6 +31,37 @@ pub fn scan(
     ranges: &[RangeInclusive<i64>],
     each: &mut dyn FnMut(&RecordBatch) -> Result<(), String>,
 ) -> Result<(), String> {
+    let (builder, _) = open(path, column, ranges)?;
+    hand_over(builder, each)
+}
+
+/// Hands over the rows that have one of these values in a column, in the file's order. Of the other columns no more is decoded
+/// than those rows.
+///
+/// # Errors
+/// What is wrong with the file, or what `each` says.
+pub fn pick(
+    path: &Path,
+    column: &str,
+    values: &[i64],
+    each: &mut dyn FnMut(&RecordBatch) -> Result<(), String>,
+) -> Result<(), String> {
+    let ranges: Vec<_> = values.iter().map(|value| *value..=*value).collect();
+    let (builder, index) = open(path, column, &ranges)?;
+    let mask = ProjectionMask::leaves(builder.parquet_schema(), [index]);
+    let values = values.to_vec();
+    let wanted = ArrowPredicateFn::new(mask, move |batch: RecordBatch| {
+        let column = batch.column(0).as_primitive_opt::<Int64Type>();
+        let column = column.ok_or_else(|| ArrowError::SchemaError("not a column of whole numbers".to_owned()))?;
+        Ok(column.values().iter().map(|value| Some(values.contains(value))).collect())
+    });
+    hand_over(builder.with_row_filter(RowFilter::new(vec![Box::new(wanted)])), each)
+}
+
+type Builder = ParquetRecordBatchReaderBuilder<File>;
+
+/// A reader of the pages that may hold a value of one of the ranges in a column, and the number of that column.
+fn open(path: &Path, column: &str, ranges: &[RangeInclusive<i64>]) -> Result<(Builder, usize), String> {
     let file = File::open(path).map_err(|e| e.to_string())?;
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|e| e.to_string())?;
@@ -39,7 +74,11 @@ pub fn scan(
             rows.append(&mut selected);
         }
     }
-    let builder = builder.with_row_groups(groups).with_row_selection(RowSelection::from(rows)).with_batch_size(BATCH);
+    let builder = builder.with_row_groups(groups).with_row_selection(RowSelection::from(rows));
+    Ok((builder.with_batch_size(BATCH), index))
+}
+
+fn hand_over(builder: Builder, each: &mut dyn FnMut(&RecordBatch) -> Result<(), String>) -> Result<(), String> {
     for batch in builder.build().map_err(|e| e.to_string())? {
         each(&batch.map_err(|e| e.to_string())?)?;
     }
@@ -125,6 +164,14 @@ mod tests {
             let kept: Vec<i64> = found.iter().copied().filter(|n| range.contains(n)).collect();
             prop_assert_eq!(&kept, &expected);
             prop_assert!(found.len() <= expected.len() + 3 * 8_192, "{} for {}", found.len(), expected.len());
+            let mut picked: Vec<i64> = Vec::new();
+            pick(&path, "n", &[from * step, 149_999 * step, -1], &mut |batch| {
+                picked.extend(batch.column(0).as_primitive::<Int64Type>().values());
+                Ok(())
+            })
+            .unwrap();
+            let ends = [from * step, 149_999 * step];
+            prop_assert_eq!(picked, (0..150_000).map(|n| n * step).filter(|n| ends.contains(n)).collect::<Vec<_>>());
         }
     }
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::jobs::{AnomalyRecord, BucketResult, Prefix};
-use analytics::{DetectSummary, Detector, Interim, ResultStore, SessionStore};
+use analytics::{DetectSummary, Detector, Forecaster, Interim, ResultStore, SessionStore};
 use dashboards::{AppState, Event, Info, JobSettings, Listener};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
@@ -148,6 +148,9 @@ pub async fn serve(
     let state = AppState {
         store: store.clone(),
         results: results.clone(),
+        forecaster: Some(Arc::new(
+            Forecaster::new(&store, &settings::detection(config)).map_err(|e| ServiceError::Setting(e.into()))?,
+        )),
         status: Arc::clone(&sight) as _,
         exporters: Arc::clone(&sight) as _,
         delivery: delivered as _,

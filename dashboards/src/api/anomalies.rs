@@ -5,20 +5,17 @@ use std::str::FromStr;
 
 use analytics::{AnomalyFilter, Filter, Order};
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
-use jobs::AnomalyRecord;
+use jobs::{AnomalyRecord, Level};
 use serde::Deserialize;
-use tracker::Perspective;
 use utoipa::IntoParams;
 
 use super::App;
 use crate::format::{Format, link_next, respond};
-use crate::params::{LevelParam, Params, limit, text};
+use crate::params::{Asked, Choice, Chosen, RangeParams, limit, text};
 use crate::problem::{Problem, ProblemDocument};
 use crate::source::ask;
 use crate::state::JobSettings;
-use crate::time::{TimeRange, When};
 use crate::wire::anomaly::{Anomaly, AnomalyPage, AnomalyRow, record_id};
 
 const USUAL: usize = 100;
@@ -28,18 +25,6 @@ const MOST: usize = 1000;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AnomalyQuery {
-    /// Start of the range; 24 hours before its end when absent.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    from: Option<When>,
-    /// End of the range; now when absent.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    to: Option<When>,
-    /// Only this perspective: edge, inbound, outbound or private.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    perspective: Option<Perspective>,
     /// Score at least this, 0-100.
     #[serde(default, deserialize_with = "text")]
     min_score: Option<f64>,
@@ -57,7 +42,7 @@ pub struct AnomalyQuery {
     /// Only this level: `server_port`, server, port, client or perspective.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
-    level: Option<LevelParam>,
+    level: Option<Chosen<Level>>,
     /// What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
@@ -65,36 +50,21 @@ pub struct AnomalyQuery {
     /// `score` (the default) or `time`.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
-    sort: Option<Sort>,
+    sort: Option<Chosen<Order>>,
     /// Items on a page, 1000 at most; 100 when absent.
     #[serde(default, deserialize_with = "text")]
     limit: Option<usize>,
     /// `next_cursor` of the page before.
     #[serde(default)]
     cursor: Option<String>,
-    /// json, csv or ndjson; else by `Accept`.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    format: Option<Format>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Sort(Order);
-
-impl FromStr for Sort {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, &'static str> {
-        match name {
-            "score" => Ok(Self(Order::Score)),
-            "time" => Ok(Self(Order::Time)),
-            _ => Err("expected score or time"),
-        }
-    }
+impl Choice for Order {
+    const NAMES: &'static [(&'static str, Self)] = &[("score", Self::Score), ("time", Self::Time)];
 }
 
 /// Anomalies by falling score or time.
-#[utoipa::path(get, path = "/api/v1/anomalies", tag = "results", params(AnomalyQuery), responses(
+#[utoipa::path(get, path = "/api/v1/anomalies", tag = "results", params(RangeParams, AnomalyQuery), responses(
     (status = 200, content(
         (AnomalyPage = "application/json"), (String = "text/csv"), (String = "application/x-ndjson"),
     )),
@@ -102,16 +72,14 @@ impl FromStr for Sort {
 ))]
 pub async fn anomalies(
     State(app): App,
-    headers: HeaderMap,
-    Params(query): Params<AnomalyQuery>,
+    Asked { range, perspective, format, params: query }: Asked<AnomalyQuery>,
 ) -> Result<Response, Problem> {
-    let range = TimeRange::new(query.from, query.to, app.now())?;
     let most = limit(query.limit, USUAL, MOST)?;
     let order = query.sort.map_or(Order::Score, |sort| sort.0);
     let cursor = query.cursor.filter(|cursor| !cursor.is_empty()).map(|cursor| cursor.parse::<Cursor>()).transpose();
     let cursor = cursor.map_err(|()| Problem::bad_request("query parameter \"cursor\": not one of this list"))?;
     let filter = AnomalyFilter {
-        perspective: query.perspective,
+        perspective,
         min_score: query.min_score.unwrap_or(0.0),
         server: query.server,
         port: query.port,
@@ -130,7 +98,6 @@ pub async fn anomalies(
     let next_cursor = (records.len() > most).then(|| Cursor::after(&records[most - 1], &app.settings).to_string());
     records.truncate(most);
     let items: Vec<Anomaly> = records.iter().map(|record| Anomaly::of(record, &app.settings)).collect();
-    let format = Format::of(query.format, &headers);
     let page = AnomalyPage { items, next_cursor, total };
     if format == Format::Csv {
         let rows: Vec<AnomalyRow> = page.items.iter().cloned().map(AnomalyRow::from).collect();

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use analytics::Filter;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -14,7 +15,7 @@ use utoipa::IntoParams;
 use super::App;
 use super::sessions::Network;
 use crate::format::{Format, link_next, respond};
-use crate::params::{Params, limit, text};
+use crate::params::{Choice, Chosen, Params, limit, text};
 use crate::problem::{Problem, ProblemDocument};
 use crate::wire::live::{LiveSession, LiveSessionPage};
 
@@ -70,6 +71,10 @@ pub struct LiveQuery {
     /// Outer VLAN id.
     #[serde(default, deserialize_with = "text")]
     vlan: Option<u16>,
+    /// What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`.
+    #[serde(default, deserialize_with = "text")]
+    #[param(value_type = Option<String>)]
+    filter: Option<Filter>,
     /// last (when absent), start, time_left, packets, bytes, client, server, port or state.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
@@ -77,7 +82,7 @@ pub struct LiveQuery {
     /// desc (the largest or newest first, when absent) or asc.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
-    order: Option<Direction>,
+    order: Option<Chosen<Direction>>,
     /// Items on a page, 1000 at most; 100 when absent.
     #[serde(default, deserialize_with = "text")]
     limit: Option<usize>,
@@ -134,16 +139,8 @@ enum Direction {
     Descending,
 }
 
-impl FromStr for Direction {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, &'static str> {
-        match name {
-            "asc" => Ok(Self::Ascending),
-            "desc" => Ok(Self::Descending),
-            _ => Err("expected asc or desc"),
-        }
-    }
+impl Choice for Direction {
+    const NAMES: &'static [(&'static str, Self)] = &[("asc", Self::Ascending), ("desc", Self::Descending)];
 }
 
 /// Sessions that are being followed on captured interfaces right now, each as a forward and a reverse entry with its
@@ -169,9 +166,10 @@ pub async fn live(State(app): App, headers: HeaderMap, Params(query): Params<Liv
             class: query.class,
             perspective: query.perspective,
             vlan: query.vlan,
+            condition: query.filter.map(|filter| Arc::new(filter) as _),
         },
         sort: query.sort.unwrap_or(SortBy::Last),
-        descending: query.order != Some(Direction::Ascending),
+        descending: query.order.map(|order| order.0) != Some(Direction::Ascending),
         after: query.cursor,
         limit: limit(query.limit, USUAL, MOST)?,
     };

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use analytics::level_name;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use jobs::{Level, SeriesKey};
 use serde::Deserialize;
@@ -11,25 +11,20 @@ use tracker::Perspective;
 use utoipa::IntoParams;
 
 use super::App;
-use crate::format::{Format, respond};
-use crate::params::{LevelParam, Params, text};
+use crate::format::respond;
+use crate::params::{Asked, Chosen, RangeParams, text};
 use crate::problem::{Problem, ProblemDocument};
-use crate::time::{TimeRange, When};
 use crate::wire::series::Series;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SeriesQuery {
-    /// Perspective: edge, inbound, outbound or private. Required.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = String, required)]
-    perspective: Option<Perspective>,
     /// What the series counts: `server_port`, server, port, client or perspective; follows from the other parameters
     /// when absent.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
-    level: Option<LevelParam>,
+    level: Option<Chosen<Level>>,
     /// Server address, for levels `server_port` and server.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
@@ -41,22 +36,10 @@ pub struct SeriesQuery {
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     client: Option<IpAddr>,
-    /// Start of the range; 24 hours before its end when absent.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    from: Option<When>,
-    /// End of the range; now when absent.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    to: Option<When>,
-    /// json, csv or ndjson; else by `Accept`.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    format: Option<Format>,
 }
 
-/// One series over time: what was seen, what was expected, and scores.
-#[utoipa::path(get, path = "/api/v1/series", tag = "results", params(SeriesQuery), responses(
+/// One series over time: what was seen, what was expected, and scores. The perspective is needed.
+#[utoipa::path(get, path = "/api/v1/series", tag = "results", params(RangeParams, SeriesQuery), responses(
     (status = 200, content(
         (Series = "application/json"), (String = "text/csv"), (String = "application/x-ndjson"),
     )),
@@ -64,44 +47,44 @@ pub struct SeriesQuery {
 ))]
 pub async fn series(
     State(app): App,
-    headers: HeaderMap,
-    Params(query): Params<SeriesQuery>,
+    Asked { range, perspective, format, params: query }: Asked<SeriesQuery>,
 ) -> Result<Response, Problem> {
-    let range = TimeRange::new(query.from, query.to, app.now())?;
-    let key = key(&query)?;
+    let key = query.key(perspective)?;
     let view = app.source.series(&key, range.from, range.to).await?;
     let series = Series::from(&view);
-    respond(Format::of(query.format, &headers), "series", &series, &series.points)
+    respond(format, "series", &series, &series.points)
 }
 
-/// The series that is asked for; what its level counts by has to be there, and nothing else.
-fn key(query: &SeriesQuery) -> Result<SeriesKey, Problem> {
-    let missing = |name: &str| Problem::bad_request(format!("query parameter {name:?} is missing"));
-    let perspective = query.perspective.ok_or_else(|| missing("perspective"))?;
-    let level = match (query.level, query.server, query.port, query.client) {
-        (Some(LevelParam(level)), ..) => level,
-        (None, Some(_), Some(_), None) => Level::ServerPort,
-        (None, Some(_), None, None) => Level::Server,
-        (None, None, Some(_), None) => Level::Port,
-        (None, None, None, Some(_)) => Level::Client,
-        (None, None, None, None) => Level::Perspective,
-        (None, ..) => return Err(missing("level")),
-    };
-    let by_server = matches!(level, Level::ServerPort | Level::Server);
-    let by_port = matches!(level, Level::ServerPort | Level::Port);
-    let wanted = [
-        ("server", by_server, query.server.is_some()),
-        ("port", by_port, query.port.is_some()),
-        ("client", level == Level::Client, query.client.is_some()),
-    ];
-    for (name, needed, given) in wanted {
-        if needed && !given {
-            return Err(missing(name));
+impl SeriesQuery {
+    /// The series that is asked for; what its level counts by has to be there, and nothing else.
+    pub(super) fn key(&self, perspective: Option<Perspective>) -> Result<SeriesKey, Problem> {
+        let missing = |name: &str| Problem::bad_request(format!("query parameter {name:?} is missing"));
+        let perspective = perspective.ok_or_else(|| missing("perspective"))?;
+        let level = match (self.level, self.server, self.port, self.client) {
+            (Some(Chosen(level)), ..) => level,
+            (None, Some(_), Some(_), None) => Level::ServerPort,
+            (None, Some(_), None, None) => Level::Server,
+            (None, None, Some(_), None) => Level::Port,
+            (None, None, None, Some(_)) => Level::Client,
+            (None, None, None, None) => Level::Perspective,
+            (None, ..) => return Err(missing("level")),
+        };
+        let by_server = matches!(level, Level::ServerPort | Level::Server);
+        let by_port = matches!(level, Level::ServerPort | Level::Port);
+        let wanted = [
+            ("server", by_server, self.server.is_some()),
+            ("port", by_port, self.port.is_some()),
+            ("client", level == Level::Client, self.client.is_some()),
+        ];
+        for (name, needed, given) in wanted {
+            if needed && !given {
+                return Err(missing(name));
+            }
+            if given && !needed {
+                let level = level_name(level);
+                return Err(Problem::bad_request(format!("query parameter {name:?} does not go with level {level:?}")));
+            }
         }
-        if given && !needed {
-            let level = analytics::level_name(level);
-            return Err(Problem::bad_request(format!("query parameter {name:?} does not go with level {level:?}")));
-        }
+        Ok(SeriesKey { perspective, level, server: self.server, port: self.port, client: self.client })
     }
-    Ok(SeriesKey { perspective, level, server: query.server, port: query.port, client: query.client })
 }

@@ -5,7 +5,6 @@ use std::str::FromStr;
 use analytics::{Filter, SessionFilter};
 use arrow::ipc::writer::StreamWriter;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -14,31 +13,19 @@ use utoipa::IntoParams;
 
 use super::App;
 use crate::format::{Format, download, link_next, respond};
-use crate::params::{Params, limit, text};
+use crate::params::{Asked, Both, RangeParams, limit, text};
 use crate::problem::{Problem, ProblemDocument};
-use crate::time::{TimeRange, When};
+use crate::time::TimeRange;
 use crate::wire::session::{Session, SessionPage};
 
 const USUAL: usize = 100;
 const MOST: usize = 1000;
 const MOST_ROWS: usize = 10_000;
 
+/// Which of the sessions that ended in the range are meant.
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct SessionQuery {
-    /// Sessions that end at or after this; 24 hours before `to` when absent.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    from: Option<When>,
-    /// Sessions that end before this; now when absent.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    to: Option<When>,
-    /// Only this perspective: edge, inbound, outbound or private.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    perspective: Option<Perspective>,
+pub struct Criteria {
     /// Only this outcome, such as refused.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
@@ -68,16 +55,37 @@ pub struct SessionQuery {
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     filter: Option<Filter>,
+}
+
+impl Criteria {
+    /// Those of the sessions that ended in this range.
+    pub(super) fn within(self, range: TimeRange, perspective: Option<Perspective>) -> SessionFilter {
+        let (from, to) = range.micros();
+        SessionFilter {
+            from,
+            to,
+            perspective,
+            outcome: self.outcome,
+            class: self.class,
+            client: self.client.map(|network| network.0),
+            server: self.server.map(|network| network.0),
+            server_port: self.port,
+            observer: self.exporter,
+            proto: self.proto,
+            filter: self.filter,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
     /// Items on a page, 1000 at most (10000 in other forms than JSON); 100 when absent.
     #[serde(default, deserialize_with = "text")]
     limit: Option<usize>,
     /// `next_cursor` of the page before.
     #[serde(default, deserialize_with = "text")]
     cursor: Option<String>,
-    /// json, csv, ndjson or arrow; else by `Accept`.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    format: Option<Format>,
 }
 
 /// A prefix; an address is one of full length.
@@ -93,8 +101,8 @@ impl FromStr for Network {
     }
 }
 
-/// Stored sessions, newest first.
-#[utoipa::path(get, path = "/api/v1/sessions", tag = "sessions", params(SessionQuery), responses(
+/// Stored sessions, newest first. They also come as an Arrow stream (`arrow`).
+#[utoipa::path(get, path = "/api/v1/sessions", tag = "sessions", params(RangeParams, Criteria, PageQuery), responses(
     (status = 200, content(
         (SessionPage = "application/json"), (String = "text/csv"), (String = "application/x-ndjson"),
         (Vec<u8> = "application/vnd.apache.arrow.stream"),
@@ -103,25 +111,10 @@ impl FromStr for Network {
 ))]
 pub async fn sessions(
     State(app): App,
-    headers: HeaderMap,
-    Params(query): Params<SessionQuery>,
+    Asked { range, perspective, format, params: Both(criteria, query) }: Asked<Both<Criteria, PageQuery>>,
 ) -> Result<Response, Problem> {
-    let (from, to) = TimeRange::new(query.from, query.to, app.now())?.micros();
-    let format = Format::of(query.format, &headers);
     let most = limit(query.limit, USUAL, if format == Format::Json { MOST } else { MOST_ROWS })?;
-    let filter = SessionFilter {
-        from,
-        to,
-        perspective: query.perspective,
-        outcome: query.outcome,
-        class: query.class,
-        client: query.client.map(|network| network.0),
-        server: query.server.map(|network| network.0),
-        server_port: query.port,
-        observer: query.exporter,
-        proto: query.proto,
-        filter: query.filter,
-    };
+    let filter = criteria.within(range, perspective);
     let page = app.source.sessions(&filter, query.cursor.as_deref(), most).await?;
     if format == Format::Arrow {
         let body = arrow_stream(&page.items)?;

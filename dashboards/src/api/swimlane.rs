@@ -1,17 +1,16 @@
 //! `/swimlane`.
 
 use analytics::{AnomalyFilter, Filter};
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde::Deserialize;
-use tracker::Perspective;
 use utoipa::IntoParams;
 
 use super::App;
-use crate::params::{Params, limit, text};
+use crate::format::respond;
+use crate::params::{Asked, Chosen, RangeParams, limit, text};
 use crate::problem::{Problem, ProblemDocument};
 use crate::source::ask;
-use crate::time::{TimeRange, When};
 use crate::wire::swimlane::{By, Lanes, Swimlane};
 
 const USUAL_CELLS: usize = 96;
@@ -23,22 +22,10 @@ const MOST_LANES: usize = 100;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SwimlaneQuery {
-    /// Start of the range; 24 hours before its end when absent.
+    /// What lanes are by: overall (the default), perspective, server, client, port, outcome or exporter.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
-    from: Option<When>,
-    /// End of the range; now when absent.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    to: Option<When>,
-    /// What lanes are by: overall (the default), perspective, server, client or port.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    by: Option<By>,
-    /// Only this perspective: edge, inbound, outbound or private.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    perspective: Option<Perspective>,
+    by: Option<Chosen<By>>,
     /// What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
@@ -52,13 +39,17 @@ pub struct SwimlaneQuery {
 }
 
 /// The highest score per cell of time.
-#[utoipa::path(get, path = "/api/v1/swimlane", tag = "results", params(SwimlaneQuery), responses(
-    (status = 200, body = Swimlane),
+#[utoipa::path(get, path = "/api/v1/swimlane", tag = "results", params(RangeParams, SwimlaneQuery), responses(
+    (status = 200, content(
+        (Swimlane = "application/json"), (String = "text/csv"), (String = "application/x-ndjson"),
+    )),
     (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
 ))]
-pub async fn swimlane(State(app): App, Params(query): Params<SwimlaneQuery>) -> Result<Json<Swimlane>, Problem> {
-    let range = TimeRange::new(query.from, query.to, app.now())?;
-    let (by, perspective) = (query.by.unwrap_or(By::Overall), query.perspective);
+pub async fn swimlane(
+    State(app): App,
+    Asked { range, perspective, format, params: query }: Asked<SwimlaneQuery>,
+) -> Result<Response, Problem> {
+    let by = query.by.map_or(By::Overall, |by| by.0);
     let cells = query.cells.unwrap_or(USUAL_CELLS);
     if !(1..=MOST_CELLS).contains(&cells) {
         let detail = format!("query parameter \"cells\": {cells} is not within 1 to {MOST_CELLS}");
@@ -82,5 +73,6 @@ pub async fn swimlane(State(app): App, Params(query): Params<SwimlaneQuery>) -> 
         Ok(lanes)
     })
     .await?;
-    Ok(Json(lanes.finish(most)))
+    let lanes = lanes.finish(most);
+    respond(format, "swimlane", &lanes, &lanes.rows())
 }

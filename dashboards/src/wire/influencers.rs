@@ -38,6 +38,26 @@ pub struct InfluencerValue {
     pub count: u64,
 }
 
+/// One value as a row of a table.
+#[derive(Debug, Serialize)]
+pub struct InfluencerRow {
+    field: String,
+    #[serde(flatten)]
+    value: InfluencerValue,
+}
+
+impl Influencers {
+    /// Every value of every field.
+    pub fn rows(&self) -> Vec<InfluencerRow> {
+        let rows = |field: &InfluencerField| {
+            let name = field.field.clone();
+            let row = move |value: &InfluencerValue| InfluencerRow { field: name.clone(), value: value.clone() };
+            field.values.iter().map(row).collect::<Vec<_>>()
+        };
+        self.fields.iter().flat_map(rows).collect()
+    }
+}
+
 /// Sums influencers up.
 pub fn influencers(results: &[InfluencerResult]) -> Influencers {
     sum(results.iter().map(|result| (result.field.as_str(), result.value.as_str(), result.influencer_score.value())))
@@ -45,8 +65,11 @@ pub fn influencers(results: &[InfluencerResult]) -> Influencers {
 
 /// Sums up the influencers of these anomalies.
 pub fn of_records(records: &[AnomalyRecord]) -> Influencers {
-    let parts = records.iter().flat_map(|record| &record.influencers);
-    sum(parts.map(|part| (part.field.as_str(), part.value.as_str(), part.score.value())))
+    let parts = records.iter().flat_map(|record| record.influencers.iter().map(move |part| (record, part)));
+    sum(parts.map(|(record, part)| {
+        // Whoever is behind an anomaly is no worse than it.
+        (part.field.as_str(), part.value.as_str(), part.score.value().min(record.record_score.value()))
+    }))
 }
 
 /// Field, value and score, each.

@@ -1,6 +1,7 @@
 //! One series over time as the API gives it.
 
 use analytics::{SeriesPoint, SeriesView};
+use jobs::SeriesKey;
 use jobs::sentence::series_label;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -87,19 +88,25 @@ impl From<&SeriesPoint> for Point {
     }
 }
 
+impl From<&SeriesKey> for SeriesKeyParts {
+    fn from(key: &SeriesKey) -> Self {
+        Self {
+            perspective: key.perspective.into(),
+            level: key.level.into(),
+            server: key.server.map(|ip| ip.to_string()),
+            port: key.port,
+            client: key.client.map(|ip| ip.to_string()),
+        }
+    }
+}
+
 impl From<&SeriesView> for Series {
     fn from(view: &SeriesView) -> Self {
-        let key = &view.key;
         const TCP: u8 = 6;
+        let key = &view.key;
         let service = key.port.and_then(|port| tracker::service::service_name(TCP, port));
         Self {
-            key: SeriesKeyParts {
-                perspective: key.perspective.into(),
-                level: key.level.into(),
-                server: key.server.map(|ip| ip.to_string()),
-                port: key.port,
-                client: key.client.map(|ip| ip.to_string()),
-            },
+            key: key.into(),
             label: series_label(key, service),
             bucket_span: view.bucket_span,
             points: view.points.iter().map(Point::from).collect(),

@@ -73,10 +73,21 @@ pub struct Facts<'a> {
     pub statuses: &'a [JobStatus],
     /// Whether the range holds any session.
     pub any_session: bool,
+    /// TCP sessions that pass the filter, where there is one.
+    pub passed: Option<Passed>,
     /// The range.
     pub range: TimeRange,
     /// Now, ms since the epoch.
     pub now: i64,
+}
+
+/// TCP sessions whose outcome is known and that pass a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    /// All of them.
+    pub sessions: u64,
+    /// Those that failed.
+    pub failed: u64,
 }
 
 impl Summary {
@@ -84,31 +95,42 @@ impl Summary {
     pub fn of(facts: &Facts<'_>, settings: &JobSettings) -> Self {
         let counts = SeverityCounts::of(facts.anomalies);
         let worst = facts.anomalies.iter().find(|record| record.record_score.severity() > Severity::Low);
-        let sessions = facts.buckets.iter().map(|bucket| bucket.event_count).sum();
+        let checked = Passed {
+            sessions: facts.buckets.iter().map(|bucket| bucket.event_count).sum(),
+            failed: facts.buckets.iter().map(|bucket| bucket.failed_count).sum(),
+        };
+        let filtered = facts.passed.is_some();
+        let Passed { sessions, failed } = facts.passed.unwrap_or(checked);
         let learning = learning(facts.statuses);
         let state = match worst {
             Some(_) => SummaryState::Anomalies,
             None if facts.buckets.is_empty() && !facts.any_session => SummaryState::Empty,
+            None if filtered && sessions == 0 => SummaryState::Empty,
             None if facts.buckets.is_empty() || learning.is_some() => SummaryState::Learning,
             None => SummaryState::Quiet,
         };
         let span = span(facts.range, facts.now);
         let sentence = match (state, worst) {
             (SummaryState::Anomalies, Some(worst)) => {
-                format!("{} {span}; worst: {}", counts.words(), headline(worst))
+                let passing = if filtered { " that pass the filter" } else { "" };
+                format!("{}{passing} {span}; worst: {}", counts.words(), headline(worst))
             }
+            (SummaryState::Empty, _) if filtered && facts.any_session => format!("no session passes the filter {span}"),
             (SummaryState::Empty, _) => format!("no sessions {span}"),
             (SummaryState::Learning, _) => match &learning {
                 Some(what) => format!("learning: {what}"),
                 None => "learning: the first bucket is not complete yet".to_owned(),
             },
+            _ if filtered => {
+                format!("quiet: {} sessions pass the filter {span}, nothing unusual", compact(sessions))
+            }
             _ => format!("quiet: {} sessions checked {span}, nothing unusual", compact(sessions)),
         };
         Self {
             sentence,
             counts,
             sessions,
-            failed: facts.buckets.iter().map(|bucket| bucket.failed_count).sum(),
+            failed,
             series: facts.statuses.iter().map(|status| status.series).sum(),
             last_bucket: facts.statuses.iter().filter_map(|status| status.last_bucket).max(),
             worst: worst.map(|record| Anomaly::of(record, settings)),

@@ -1,12 +1,12 @@
-//! Swim lanes: the highest score per cell of time, overall or by perspective, server, client or port.
+//! Swim lanes: the highest score per cell of time, overall or by what anomalies are about and due to.
 
 use std::collections::HashMap;
-use std::str::FromStr;
 
 use jobs::{AnomalyRecord, BucketResult, InfluencerResult};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::params::Choice;
 use crate::time::TimeRange;
 
 /// Lanes over a time range.
@@ -48,6 +48,28 @@ pub struct Cell {
     pub count: u64,
 }
 
+/// One cell as a row of a table.
+#[derive(Debug, Serialize)]
+pub struct CellRow {
+    lane: String,
+    timestamp: i64,
+    score: f64,
+    count: u64,
+}
+
+impl Swimlane {
+    /// Every cell with a score.
+    pub fn rows(&self) -> Vec<CellRow> {
+        let row = |lane: &Lane, cell: &Cell| CellRow {
+            lane: lane.key.clone(),
+            timestamp: cell.t,
+            score: cell.score,
+            count: cell.count,
+        };
+        self.lanes.iter().flat_map(|lane| lane.cells.iter().map(|cell| row(lane, cell))).collect()
+    }
+}
+
 /// What lanes are by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
@@ -61,17 +83,13 @@ pub enum By {
     Client,
     /// One per server port.
     Port,
+    /// One per outcome.
+    Outcome,
+    /// One per exporter or interface.
+    Exporter,
 }
 
 impl By {
-    const NAMES: [(&'static str, Self); 5] = [
-        ("overall", Self::Overall),
-        ("perspective", Self::Perspective),
-        ("server", Self::Server),
-        ("client", Self::Client),
-        ("port", Self::Port),
-    ];
-
     /// The name in requests.
     pub fn as_str(self) -> &'static str {
         Self::NAMES.iter().find(|(_, by)| *by == self).map_or("", |(name, _)| name)
@@ -83,18 +101,23 @@ impl By {
             Self::Server => Some("server_ip"),
             Self::Client => Some("client_ip"),
             Self::Port => Some("server_port"),
+            Self::Outcome => Some("outcome"),
+            Self::Exporter => Some("observer"),
             Self::Overall | Self::Perspective => None,
         }
     }
 }
 
-impl FromStr for By {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, &'static str> {
-        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
-        found.map(|(_, by)| *by).ok_or("expected overall, perspective, server, client or port")
-    }
+impl Choice for By {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("overall", Self::Overall),
+        ("perspective", Self::Perspective),
+        ("server", Self::Server),
+        ("client", Self::Client),
+        ("port", Self::Port),
+        ("outcome", Self::Outcome),
+        ("exporter", Self::Exporter),
+    ];
 }
 
 /// Lanes under construction.
@@ -149,7 +172,7 @@ impl Lanes {
                 By::Server => series.server.map(|ip| ip.to_string()),
                 By::Client => series.client.map(|ip| ip.to_string()),
                 By::Port => series.port.map(|port| port.to_string()),
-                By::Overall | By::Perspective => None,
+                By::Overall | By::Perspective | By::Outcome | By::Exporter => None,
             };
             if let Some(key) = key {
                 self.add(&key, record.timestamp, record.record_score.value());
@@ -157,7 +180,8 @@ impl Lanes {
         }
     }
 
-    /// Adds records that a filter chose, for lanes of any kind: the lanes of their series and of whom they are due to.
+    /// Adds records that a filter chose, for lanes of any kind: the lanes of their series and of whom they are due to. Whoever
+    /// is behind an anomaly is no worse than it.
     pub fn matching(&mut self, records: &[AnomalyRecord]) {
         self.records(records);
         for record in records {
@@ -166,17 +190,18 @@ impl Lanes {
                 By::Perspective => {
                     self.add(record.series.perspective.as_str(), record.timestamp, record.record_score.value());
                 }
-                By::Server | By::Client | By::Port => {
+                By::Server | By::Client | By::Port | By::Outcome | By::Exporter => {
                     let field = self.by.influencer_field();
                     for part in record.influencers.iter().filter(|part| Some(part.field.as_str()) == field) {
-                        self.add(&part.value, record.timestamp, part.score.value());
+                        let score = part.score.value().min(record.record_score.value());
+                        self.add(&part.value, record.timestamp, score);
                     }
                 }
             }
         }
     }
 
-    /// Adds influencers, for lanes by server, client or port.
+    /// Adds influencers, for lanes by what they name.
     pub fn influencers(&mut self, results: &[InfluencerResult]) {
         let Some(field) = self.by.influencer_field() else { return };
         for result in results.iter().filter(|result| result.field == field) {
@@ -208,6 +233,7 @@ fn label(by: By, key: &str) -> String {
             let name = key.parse().ok().and_then(|port| tracker::service::service_name(TCP, port));
             name.map_or_else(|| key.to_owned(), |name| format!("{key} ({name})"))
         }
-        By::Perspective | By::Server | By::Client => key.to_owned(),
+        By::Outcome => key.replace('_', " "),
+        By::Perspective | By::Server | By::Client | By::Exporter => key.to_owned(),
     }
 }

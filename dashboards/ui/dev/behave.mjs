@@ -199,8 +199,11 @@ await scene('range picker', '', async (page, param) => {
 
 await scene('tables and exports', '', async (page) => {
   await rows(page).first().waitFor();
-  await page.getByRole('button', { name: 'Table view of Overall' }).click();
-  expect(await page.getByRole('region', { name: 'Overall, as a table' }).isVisible(), 'a chart has a table view');
+  await page.getByRole('button', { name: 'Table view of When and where' }).click();
+  expect(
+    await page.getByRole('region', { name: 'When and where, as a table' }).isVisible(),
+    'a chart has a table view',
+  );
   await page.getByRole('button', { name: 'Export anomalies' }).click();
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'CSV' }).click();

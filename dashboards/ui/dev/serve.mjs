@@ -5,8 +5,8 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { flows } from './fixtures/flows.mjs';
-import { anomalies, buckets, bucketsOf, influencers, SERVICES, SPAN, swimlane } from './fixtures/series.mjs';
-import { sessions } from './fixtures/sessions.mjs';
+import { anomalies, buckets, bucketsOf, forecast, influencers, SERVICES, SPAN, swimlane } from './fixtures/series.mjs';
+import { counted, sessions } from './fixtures/sessions.mjs';
 import { exporters, jobFile, jobs, reference } from './fixtures/status.mjs';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
@@ -150,6 +150,10 @@ function answer(path, query, mode, now) {
     }
     case 'buckets':
       return { items: mode === 'empty' ? [] : buckets(from, to, perspective, now) };
+    case 'sessions/summary':
+      return counted(query, from, to, none && mode !== 'quiet');
+    case 'forecast':
+      return forecast(query, now);
     case 'sessions':
       return none && mode !== 'quiet' ? { items: [], next_cursor: null } : sessions(query, from, to);
     case 'flows':

@@ -6,6 +6,7 @@
 use std::collections::BinaryHeap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -13,6 +14,7 @@ use crate::Micros;
 use crate::locality::Perspective;
 use crate::outcome::{Outcome, OutcomeClass, UnknownName, names};
 use crate::packet::addr_of;
+use crate::record::Endpoint;
 use crate::settings::Class;
 
 use super::entry::Entry;
@@ -42,8 +44,31 @@ names! {
     }
 }
 
+/// What a condition can ask of a session in the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Glance<'a> {
+    /// Interface or file.
+    pub observer: &'a str,
+    /// IANA protocol number.
+    pub proto: u8,
+    /// Who asked for the session.
+    pub client: Endpoint,
+    /// Of whom.
+    pub server: Endpoint,
+    /// What its outcome would be now.
+    pub outcome: Outcome,
+    /// Which way it crosses the border of the watched network.
+    pub perspective: Perspective,
+}
+
+/// A condition of whoever asks, in a language of his own. It is asked between two blocks of packets, so it has to be quick.
+pub trait Condition: fmt::Debug + Send + Sync {
+    /// Whether the session is wanted.
+    fn holds(&self, glance: &Glance<'_>) -> bool;
+}
+
 /// Which sessions are wanted; absent means any.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct TableFilter {
     /// Address of the client.
     pub client: Option<IpNet>,
@@ -67,6 +92,8 @@ pub struct TableFilter {
     pub perspective: Option<Perspective>,
     /// Outer VLAN id.
     pub vlan: Option<u16>,
+    /// What else must hold.
+    pub condition: Option<Arc<dyn Condition>>,
 }
 
 /// A place in the order of the sessions; a page goes on behind it.
@@ -99,7 +126,7 @@ impl FromStr for Position {
 }
 
 /// A question to a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct TableQuery {
     /// Which sessions.
     pub filter: TableFilter,
@@ -239,6 +266,19 @@ impl SessionTable {
             && filter.outcome.is_none_or(|outcome| outcome == judge::outcome(entry))
             && filter.class.is_none_or(|class| class == judge::outcome(entry).class())
             && filter.perspective.is_none_or(|own| own == self.settings.networks.perspective(client.ip, server.ip))
+            && filter.condition.as_ref().is_none_or(|condition| condition.holds(&self.glance(entry)))
+    }
+
+    fn glance(&self, entry: &Entry) -> Glance<'_> {
+        let (client, server) = entry.endpoints();
+        Glance {
+            observer: &self.settings.observer,
+            proto: entry.key.proto,
+            client,
+            server,
+            outcome: judge::outcome(entry),
+            perspective: self.settings.networks.perspective(client.ip, server.ip),
+        }
     }
 
     fn position(&self, index: u32, sort: SortBy, descending: bool) -> Position {

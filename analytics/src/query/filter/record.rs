@@ -7,9 +7,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use jobs::AnomalyRecord;
-use tracker::locality::address_key;
 
-use super::{Exporter, Filter, Test, network};
+use super::{Exporter, Filter, Test, network, within};
 use crate::query::functions::reports;
 
 const TCP: u8 = 6;
@@ -36,10 +35,10 @@ impl Test {
             Self::Client(nets) => address(record, "client_ip", series.client, nets),
             Self::Server(nets) => address(record, "server_ip", series.server, nets),
             Self::Port(ranges) => {
-                let within = |port: u16| ranges.iter().any(|range| (range.low..=range.high).contains(&port));
+                let among = |port: u16| ranges.iter().any(|range| range.contains(port));
                 match series.port {
-                    Some(port) => within(port),
-                    None => due_to(record, "server_port").filter_map(|port| port.parse().ok()).any(within),
+                    Some(port) => among(port),
+                    None => due_to(record, "server_port").filter_map(|port| port.parse().ok()).any(among),
                 }
             }
             Self::ClientPort(_) => false,
@@ -60,13 +59,9 @@ impl Test {
 }
 
 fn address(record: &AnomalyRecord, field: &'static str, own: Option<IpAddr>, nets: &[IpNet]) -> bool {
-    let within = |ip: IpAddr| {
-        let key = address_key(ip);
-        nets.iter().any(|net| (address_key(net.network())..=address_key(net.broadcast())).contains(&key))
-    };
     match own {
-        Some(ip) => within(ip),
-        None => due_to(record, field).filter_map(|value| value.parse().ok()).any(within),
+        Some(ip) => within(nets, ip),
+        None => due_to(record, field).filter_map(|value| value.parse().ok()).any(|ip| within(nets, ip)),
     }
 }
 

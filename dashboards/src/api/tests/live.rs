@@ -71,3 +71,26 @@ async fn tables_and_refusals() {
         assert!(answer.text().contains(named), "{path}: {}", answer.text());
     }
 }
+
+#[tokio::test]
+async fn the_filter_language_asks_the_table_as_it_asks_the_store() {
+    let ports = async |filter: &str| {
+        let path = format!("/api/v1/sessions/live?sort=port&order=asc&filter={}", filter.replace(' ', "%20"));
+        let answer = get(Fake::default(), &path).await;
+        assert_eq!(answer.status, 200, "{filter}: {}", answer.text());
+        let page = answer.json();
+        let items = page["items"].as_array().unwrap();
+        assert_eq!(page["matched"], items.len(), "{filter}");
+        items.iter().map(|item| item["server_port"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(ports("port 80 or port 22").await, [22, 80]);
+    assert_eq!(ports("not (port 80 or outcome refused)").await, [443]);
+    assert_eq!(ports("client 10.0.0.2/31 and not service http").await, [22]);
+    assert_eq!(ports("host 10.0.0.1").await, [443]);
+    assert_eq!(ports("class failed and client_port 40000-40002").await, [80]);
+    assert_eq!(ports("exporter eth0 and perspective private and proto tcp").await, [22, 80, 443]);
+    assert_eq!(ports("exporter eth1 or server 192.0.2.0/24").await, [0_u64; 0]);
+    let wrong = get(Fake::default(), "/api/v1/sessions/live?filter=port").await;
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.json()["detail"].as_str().unwrap().contains("column"), "{}", wrong.text());
+}

@@ -56,6 +56,7 @@ async fn pages_of_another_origin_change_nothing() {
         (&[JSON, host, ("origin", "http://127.0.0.1:9000")], 403),
         (&[JSON, host, ("origin", "null")], 403),
         (&[JSON, host, ("x-forwarded-host", "h.example"), ("origin", "https://h.example")], 201),
+        (&[JSON, host, ("sec-fetch-site", "same-origin"), ("origin", "https://h.example")], 201),
         (&[JSON, ("sec-fetch-site", "cross-site")], 403),
         (&[JSON, ("sec-fetch-site", "same-site")], 403),
         (&[JSON, ("sec-fetch-site", "same-origin")], 201),

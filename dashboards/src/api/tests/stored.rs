@@ -40,6 +40,7 @@ async fn an_empty_store_is_served() {
     let (events, _) = broadcast::channel::<Event>(16);
     let router = crate::router(AppState {
         results: ResultStore::open(&store),
+        forecaster: None,
         store,
         status: Arc::new(Nobody),
         exporters: Arc::new(Nobody),

@@ -193,3 +193,78 @@ async fn the_service_speaks_of_itself() {
     assert_eq!(exporters["listen"], json!([{"protocol": "netflow", "address": "0.0.0.0:2055"}]));
     assert_eq!(exporters["items"][0]["drops"], json!([{"reason": "malformed", "count": 1}]));
 }
+
+#[tokio::test]
+async fn the_summary_follows_the_filter() {
+    let fake = || Fake {
+        records: vec![record(7, 91.0, 0), record(8, 80.0, 1)],
+        buckets: vec![bucket(Perspective::Inbound, 0.0, 0)],
+        sessions: vec![session(1, 5), session(2, 6)],
+        statuses: vec![status(JobState::Running, None)],
+        ..Fake::default()
+    };
+    let summary = get(fake(), "/api/v1/summary?filter=server%2010.2.0.8").await.json();
+    assert_eq!(
+        summary["sentence"],
+        "1 critical that pass the filter in the last 24 h; worst: 10.2.0.8:443 refused, 46x typical"
+    );
+    assert_eq!((&summary["sessions"], &summary["failed"]), (&json!(2), &json!(2)));
+    let none = get(Fake { sessions: Vec::new(), ..fake() }, "/api/v1/summary?filter=port%201").await.json();
+    assert_eq!(none["state"], "empty");
+    assert_eq!(none["sentence"], "no session passes the filter in the last 24 h");
+}
+
+#[tokio::test]
+async fn sessions_are_counted_over_time() {
+    let fake = Fake { sessions: vec![session(1, 30), session(2, 40), session(3, 3_600)], ..Fake::default() };
+    let path = "/api/v1/sessions/summary?from=now-2h&cells=24";
+    let summary = get(fake.clone(), path).await.json();
+    assert_eq!((&summary["sessions"], &summary["failed"], &summary["step"]), (&json!(3), &json!(3), &json!(300_000)));
+    assert_eq!(summary["outcomes"], json!([{ "outcome": "refused", "count": 3 }]));
+    let cells = summary["cells"].as_array().unwrap();
+    assert!((24..=25).contains(&cells.len()), "{}", cells.len());
+    assert_eq!(cells.iter().map(|cell| cell["failed"].as_u64().unwrap()).sum::<u64>(), 3);
+    assert!(cells.windows(2).all(|pair| pair[1]["t"].as_i64().unwrap() - pair[0]["t"].as_i64().unwrap() == 300_000));
+    let csv = get(fake.clone(), &format!("{path}&format=csv")).await;
+    assert!(csv.text().starts_with("t,established,failed,probe,indeterminate"), "{}", csv.text());
+    for bad in ["cells=0", "cells=501", "cells=x", "limit=3"] {
+        assert_eq!(get(fake.clone(), &format!("/api/v1/sessions/summary?{bad}")).await.status, 400, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_forecast_of_a_series_with_a_model() {
+    let path = "/api/v1/forecast?perspective=inbound&server=10.2.0.7&port=443";
+    let forecast = get(Fake::default(), &format!("{path}&horizon=12h")).await.json();
+    assert_eq!(forecast["points"].as_array().unwrap().len(), 48);
+    assert_eq!(forecast["label"], "10.2.0.7:443");
+    let point = &forecast["points"][2];
+    assert_eq!((&point["typical"], &point["upper"]), (&json!(9.0), &json!(19.0)));
+    let csv = get(Fake::default(), &format!("{path}&format=csv")).await;
+    assert!(csv.text().starts_with("t,typical,lower,upper"), "{}", csv.text());
+    assert_eq!(get(Fake::default(), "/api/v1/forecast?perspective=inbound&port=80").await.status, 404);
+    for bad in ["horizon=57d", "horizon=0h", "horizon=1y", "horizon=99999999999d", "horizon=h"] {
+        assert_eq!(get(Fake::default(), &format!("{path}&{bad}")).await.status, 400, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn behind_a_filter_nobody_is_worse_than_the_anomalies_that_are_left() {
+    let fake = Fake { records: vec![record(7, 30.0, 0)], ..Fake::default() };
+    let lanes = get(fake.clone(), "/api/v1/swimlane?by=client&filter=server%2010.2.0.7").await.json();
+    assert_eq!(lanes["lanes"][0]["max_score"], 30.0);
+    let found = get(fake, "/api/v1/influencers?filter=server%2010.2.0.7").await.json();
+    assert_eq!(found["fields"][0]["values"][0]["max_score"], 30.0);
+}
+
+#[tokio::test]
+async fn lanes_and_influencers_come_as_tables() {
+    let fake = Fake { influencers: vec![influencer("outcome", "no_answer", 80.0)], ..Fake::default() };
+    let lanes = get(fake.clone(), "/api/v1/swimlane?by=outcome").await.json();
+    assert_eq!((&lanes["lanes"][0]["key"], &lanes["lanes"][0]["label"]), (&json!("no_answer"), &json!("no answer")));
+    let table = get(fake.clone(), "/api/v1/swimlane?by=outcome&format=csv").await;
+    assert_eq!(table.text().lines().next(), Some("lane,timestamp,score,count"));
+    assert!(table.text().contains("no_answer"), "{}", table.text());
+    let table = get(fake, "/api/v1/influencers?format=csv").await;
+    assert!(table.text().starts_with("field,value,max_score"), "{}", table.text());
+}

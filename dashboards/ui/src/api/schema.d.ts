@@ -186,8 +186,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Sessions by client group, server, port and outcome. */
+        /** Sessions that ended in the range, by client group, server, port and outcome. */
         get: operations["flows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one series is expected to have in the buckets to come. Takes what `/series` takes; the range says nothing here. */
+        get: operations["forecast"];
         put?: never;
         post?: never;
         delete?: never;
@@ -421,7 +438,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One series over time: what was seen, what was expected, and scores. */
+        /** One series over time: what was seen, what was expected, and scores. The perspective is needed. */
         get: operations["series"];
         put?: never;
         post?: never;
@@ -438,7 +455,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Stored sessions, newest first. */
+        /** Stored sessions, newest first. They also come as an Arrow stream (`arrow`). */
         get: operations["sessions"];
         put?: never;
         post?: never;
@@ -460,6 +477,23 @@ export interface paths {
          *     state and the time left until its time-out.
          */
         get: operations["live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Stored sessions counted by time and outcome. Takes what `/sessions` takes; interim records of long sessions are not counted. */
+        get: operations["overview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -527,7 +561,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The state of things in one sentence and a few numbers. */
+        /** The state of things in one sentence and a few numbers; always JSON. */
         get: operations["summary"];
         put?: never;
         post?: never;
@@ -989,6 +1023,29 @@ export interface components {
              */
             server_port: number;
         };
+        /** @description One bucket to come, with a 95 % interval that widens with the distance. */
+        ExpectedBucket: {
+            /**
+             * Format: double
+             * @description Lower end of the interval.
+             */
+            lower: number;
+            /**
+             * Format: int64
+             * @description Bucket start, ms since the epoch.
+             */
+            t: number;
+            /**
+             * Format: double
+             * @description Failed sessions expected.
+             */
+            typical: number;
+            /**
+             * Format: double
+             * @description Upper end of the interval.
+             */
+            upper: number;
+        };
         /** @description Someone who sends flow records. */
         Exporter: {
             /** @description Address. */
@@ -1159,6 +1216,15 @@ export interface components {
              * @description Sessions.
              */
             sessions: number;
+        };
+        /** @description What one series is expected to have. */
+        Forecast: {
+            /** @description Which series. */
+            key: components["schemas"]["SeriesKey"];
+            /** @description The series in words. */
+            label: string;
+            /** @description The buckets to come, by time. */
+            points: components["schemas"]["ExpectedBucket"][];
         };
         /** @description How the service is. */
         Health: {
@@ -1871,12 +1937,72 @@ export interface components {
              */
             vlan: number | null;
         };
+        /** @description Sessions that ended in one cell, by class of outcome. */
+        SessionCell: {
+            /**
+             * Format: int64
+             * @description They established.
+             */
+            established: number;
+            /**
+             * Format: int64
+             * @description They failed.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description What the records cannot tell.
+             */
+            indeterminate: number;
+            /**
+             * Format: int64
+             * @description They were probes.
+             */
+            probe: number;
+            /**
+             * Format: int64
+             * @description Start, ms since the epoch.
+             */
+            t: number;
+        };
         /** @description A page of sessions. */
         SessionPage: {
             /** @description The sessions, newest first. */
             items: components["schemas"]["Session"][];
             /** @description Where the next page begins. */
             next_cursor: string | null;
+        };
+        /** @description Sessions of a range, counted. */
+        SessionSummary: {
+            /** @description Every cell of the range, by time, also those without a session. */
+            cells: components["schemas"]["SessionCell"][];
+            /**
+             * Format: int64
+             * @description Of these, failed.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Start of the first cell, ms since the epoch.
+             */
+            from: number;
+            /** @description By outcome, by falling count. */
+            outcomes: components["schemas"]["OutcomeCount"][];
+            /**
+             * Format: int64
+             * @description Sessions.
+             */
+            sessions: number;
+            /**
+             * Format: int64
+             * @description Length of a cell, ms.
+             */
+            step: number;
+            /**
+             * Format: int64
+             * @description End of the range, ms since the epoch.
+             */
+            to: number;
         };
         /**
          * @description Band of a score: warning from 3, minor from 25, major from 50, critical from 75.
@@ -2248,6 +2374,8 @@ export interface operations {
                 to?: string;
                 /** @description Only this perspective: edge, inbound, outbound or private. */
                 perspective?: string;
+                /** @description json, csv or ndjson; else by `Accept`. */
+                format?: string;
                 /** @description Score at least this, 0-100. */
                 min_score?: number;
                 /** @description Series of this server address. */
@@ -2266,8 +2394,6 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
-                /** @description json, csv or ndjson; else by `Accept`. */
-                format?: string;
             };
             header?: never;
             path?: never;
@@ -2553,12 +2679,14 @@ export interface operations {
     flows: {
         parameters: {
             query?: {
-                /** @description Sessions that end at or after this; 24 hours before `to` when absent. */
+                /** @description Start of the range; 24 hours before its end when absent. */
                 from?: string;
-                /** @description Sessions that end before this; now when absent. */
+                /** @description End of the range; now when absent. */
                 to?: string;
                 /** @description Only this perspective: edge, inbound, outbound or private. */
                 perspective?: string;
+                /** @description json, csv or ndjson; else by `Accept`. */
+                format?: string;
                 /** @description Only this class of outcomes: established, failed, probe or indeterminate. */
                 class?: string;
                 /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
@@ -2567,8 +2695,6 @@ export interface operations {
                 clients?: string;
                 /** @description How many clients, servers and ports are named, 50 at most; 10 when absent. The rest is summed. */
                 limit?: number;
-                /** @description json, csv or ndjson; else by `Accept`. */
-                format?: string;
             };
             header?: never;
             path?: never;
@@ -2596,6 +2722,65 @@ export interface operations {
             };
         };
     };
+    forecast: {
+        parameters: {
+            query?: {
+                /** @description Start of the range; 24 hours before its end when absent. */
+                from?: string;
+                /** @description End of the range; now when absent. */
+                to?: string;
+                /** @description Only this perspective: edge, inbound, outbound or private. */
+                perspective?: string;
+                /** @description json, csv or ndjson; else by `Accept`. */
+                format?: string;
+                /**
+                 * @description What the series counts: `server_port`, server, port, client or perspective; follows from the other parameters
+                 *     when absent.
+                 */
+                level?: string;
+                /** @description Server address, for levels `server_port` and server. */
+                server?: string;
+                /** @description Server port, for levels `server_port` and port. */
+                port?: number;
+                /** @description Client address, for level client. */
+                client?: string;
+                /** @description How far ahead, as in `12h` or `7d`; `56d` at most, a day when absent. */
+                horizon?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forecast"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     influencers: {
         parameters: {
             query?: {
@@ -2605,6 +2790,8 @@ export interface operations {
                 to?: string;
                 /** @description Only this perspective: edge, inbound, outbound or private. */
                 perspective?: string;
+                /** @description json, csv or ndjson; else by `Accept`. */
+                format?: string;
                 /** @description Only those of anomalies that pass, in the filter language: `server 10.2.0.0/16 and not port 443`. */
                 filter?: string;
             };
@@ -2620,6 +2807,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Influencers"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: {
@@ -3109,9 +3298,15 @@ export interface operations {
     };
     series: {
         parameters: {
-            query: {
-                /** @description Perspective: edge, inbound, outbound or private. Required. */
-                perspective: string;
+            query?: {
+                /** @description Start of the range; 24 hours before its end when absent. */
+                from?: string;
+                /** @description End of the range; now when absent. */
+                to?: string;
+                /** @description Only this perspective: edge, inbound, outbound or private. */
+                perspective?: string;
+                /** @description json, csv or ndjson; else by `Accept`. */
+                format?: string;
                 /**
                  * @description What the series counts: `server_port`, server, port, client or perspective; follows from the other parameters
                  *     when absent.
@@ -3123,12 +3318,6 @@ export interface operations {
                 port?: number;
                 /** @description Client address, for level client. */
                 client?: string;
-                /** @description Start of the range; 24 hours before its end when absent. */
-                from?: string;
-                /** @description End of the range; now when absent. */
-                to?: string;
-                /** @description json, csv or ndjson; else by `Accept`. */
-                format?: string;
             };
             header?: never;
             path?: never;
@@ -3159,12 +3348,14 @@ export interface operations {
     sessions: {
         parameters: {
             query?: {
-                /** @description Sessions that end at or after this; 24 hours before `to` when absent. */
+                /** @description Start of the range; 24 hours before its end when absent. */
                 from?: string;
-                /** @description Sessions that end before this; now when absent. */
+                /** @description End of the range; now when absent. */
                 to?: string;
                 /** @description Only this perspective: edge, inbound, outbound or private. */
                 perspective?: string;
+                /** @description json, csv or ndjson; else by `Accept`. */
+                format?: string;
                 /** @description Only this outcome, such as refused. */
                 outcome?: string;
                 /** @description Only this class of outcomes: established, failed, probe or indeterminate. */
@@ -3185,8 +3376,6 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
-                /** @description json, csv, ndjson or arrow; else by `Accept`. */
-                format?: string;
             };
             header?: never;
             path?: never;
@@ -3242,6 +3431,8 @@ export interface operations {
                 perspective?: string;
                 /** @description Outer VLAN id. */
                 vlan?: number;
+                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
+                filter?: string;
                 /** @description last (when absent), start, time_left, packets, bytes, client, server, port or state. */
                 sort?: string;
                 /** @description desc (the largest or newest first, when absent) or asc. */
@@ -3265,6 +3456,62 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LiveSessionPage"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    overview: {
+        parameters: {
+            query?: {
+                /** @description Start of the range; 24 hours before its end when absent. */
+                from?: string;
+                /** @description End of the range; now when absent. */
+                to?: string;
+                /** @description Only this perspective: edge, inbound, outbound or private. */
+                perspective?: string;
+                /** @description json, csv or ndjson; else by `Accept`. */
+                format?: string;
+                /** @description Only this outcome, such as refused. */
+                outcome?: string;
+                /** @description Only this class of outcomes: established, failed, probe or indeterminate. */
+                class?: string;
+                /** @description Client address, or a prefix such as 10.0.0.0/8. */
+                client?: string;
+                /** @description Server address, or a prefix. */
+                server?: string;
+                /** @description Server port. */
+                port?: number;
+                /** @description Exporter address or interface name. */
+                exporter?: string;
+                /** @description IANA protocol number. */
+                proto?: number;
+                /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
+                filter?: string;
+                /** @description About so many cells, 500 at most; 96 when absent. */
+                cells?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionSummary"];
                     "text/csv": string;
                     "application/x-ndjson": string;
                 };
@@ -3445,6 +3692,10 @@ export interface operations {
                 to?: string;
                 /** @description Only this perspective: edge, inbound, outbound or private. */
                 perspective?: string;
+                /** @description json, csv or ndjson; else by `Accept`. */
+                format?: string;
+                /** @description Only what passes, in the filter language: `server 10.2.0.0/16 and not port 443`. */
+                filter?: string;
             };
             header?: never;
             path?: never;
@@ -3477,10 +3728,12 @@ export interface operations {
                 from?: string;
                 /** @description End of the range; now when absent. */
                 to?: string;
-                /** @description What lanes are by: overall (the default), perspective, server, client or port. */
-                by?: string;
                 /** @description Only this perspective: edge, inbound, outbound or private. */
                 perspective?: string;
+                /** @description json, csv or ndjson; else by `Accept`. */
+                format?: string;
+                /** @description What lanes are by: overall (the default), perspective, server, client, port, outcome or exporter. */
+                by?: string;
                 /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
                 filter?: string;
                 /** @description About so many cells, 1000 at most; 96 when absent. */
@@ -3500,6 +3753,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Swimlane"];
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: {

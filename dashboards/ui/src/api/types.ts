@@ -6,7 +6,7 @@ type Schemas = components['schemas'];
 export type Perspective = Schemas['Perspective'];
 export type Level = Schemas['Level'];
 export type Severity = Schemas['Severity'];
-export type LaneBy = 'overall' | 'perspective' | 'server' | 'client' | 'port';
+export type LaneBy = 'overall' | 'perspective' | 'server' | 'client' | 'port' | 'outcome' | 'exporter';
 
 export type Anomaly = Schemas['Anomaly'];
 export type AnomalyPage = Schemas['AnomalyPage'];
@@ -24,10 +24,20 @@ export type Series = Schemas['Series'];
 export type SeriesKey = Schemas['SeriesKey'];
 export type SeriesPoint = Schemas['SeriesPoint'];
 
+export type Forecast = Schemas['Forecast'];
+
 export type Session = Schemas['Session'];
+export type SessionSummary = Schemas['SessionSummary'];
+export type SessionCell = Schemas['SessionCell'];
+export type LiveSession = Schemas['LiveSession'];
+export type LivePage = Schemas['LiveSessionPage'];
 export type Exporter = Schemas['Exporter'];
 export type Exporters = Schemas['ExporterList'];
 export type Job = Schemas['Job'];
+export type JobList = Schemas['JobList'];
+export type ImportedJob = Schemas['ImportedJob'];
+export type ImportReport = Schemas['ImportReport'];
+export type Annotation = Schemas['AnnotationItem'];
 export type Version = Schemas['Version'];
 export type FilterCheck = Schemas['FilterCheck'];
 export type FilterMistake = Schemas['FilterMistake'];

@@ -5,6 +5,7 @@ const NAMES = [
   'text-2',
   'line',
   'bg',
+  'bg-sunken',
   'accent',
   'series',
   'band',

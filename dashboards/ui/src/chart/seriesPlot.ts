@@ -23,6 +23,8 @@ export interface SeriesPlotInput {
   /** Bucket to mark, its start in ms. */
   selected?: number | undefined;
   bucketMs: number;
+  /** Where the forecast begins, ms. */
+  ahead?: number | undefined;
   /** Times to mark with a flag. */
   notes?: readonly { timestamp: number; annotation: string }[];
   onzoom?: (span: Span) => void;
@@ -54,7 +56,7 @@ export function seriesOptions(
     plugins: [tip((index) => describe(points[index], frame))],
     hooks: {
       ...actions.hooks,
-      drawClear: [(plot) => drawBucket(plot, colours, input)],
+      drawClear: [(plot) => drawBucket(plot, colours, input), (plot) => drawAhead(plot, colours, input)],
       draw: [(plot) => drawNotes(plot, colours, input.notes ?? []), (plot) => drawMarks(plot, colours, points)],
     },
   };
@@ -68,7 +70,9 @@ function withTime(frame: Frame, uplot: typeof uPlot) {
 function describe(point: SeriesPoint | undefined, frame: Frame): string[] | undefined {
   if (!point) return undefined;
   const lines = [dayTime(point.t, frame.zone)];
-  if (point.actual === null) return [...lines, 'nothing was observed'];
+  if (point.actual === null && point.typical === null) return [...lines, 'nothing was observed'];
+  if (point.actual === null)
+    return [...lines, `expected ${quantity(point.typical)} (${quantity(point.lower)}–${quantity(point.upper)})`];
   lines.push(`failed ${quantity(point.actual)}${point.attempts === null ? '' : ` of ${quantity(point.attempts)}`}`);
   if (point.typical !== null)
     lines.push(`usual ${quantity(point.typical)} (${quantity(point.lower)}–${quantity(point.upper)})`);
@@ -86,6 +90,25 @@ function drawBucket(plot: uPlot, colours: Palette, { selected, bucketMs }: Serie
   plot.ctx.fillStyle = colours.accent;
   plot.ctx.fillRect(left, plot.bbox.top, Math.max(3, right - left), plot.bbox.height);
   plot.ctx.restore();
+}
+
+/** What is to come stands on another ground, with its name. */
+function drawAhead(plot: uPlot, colours: Palette, { ahead }: SeriesPlotInput) {
+  if (ahead === undefined) return;
+  const { ctx, bbox } = plot;
+  const left = Math.max(bbox.left, plot.valToPos(ahead / 1000, 'x', true));
+  const right = bbox.left + bbox.width;
+  if (left >= right) return;
+  ctx.save();
+  ctx.globalAlpha = 0.6;
+  ctx.fillStyle = colours['bg-sunken'];
+  ctx.fillRect(left, bbox.top, right - left, bbox.height);
+  ctx.globalAlpha = 1;
+  ctx.fillStyle = colours['text-2'];
+  ctx.font = colours.font;
+  ctx.textBaseline = 'top';
+  ctx.fillText('forecast', left + 6 * devicePixelRatio, bbox.top + 4 * devicePixelRatio);
+  ctx.restore();
 }
 
 /** A dashed line with a flag at each noted time that is in view. */
