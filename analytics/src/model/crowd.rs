@@ -13,6 +13,8 @@ const LOOKS: usize = 12;
 const GROUP_LOOKS: usize = 6;
 /// No single series speaks louder than this (1 in 10,000): what one series shows is its own record.
 const ONE_VOICE: f64 = 9.210_34;
+/// Share of the series named as rising together that may be there by chance.
+const BY_CHANCE: f64 = 0.01;
 /// Joint surprises beyond this are incidents and teach nothing of the usual, unless they go on.
 const INCIDENT: f64 = 9.210_34;
 const LONGEST_INCIDENT: u64 = 96;
@@ -35,18 +37,45 @@ impl Crowd {
         };
         let single = self.single.observe(&pick(|pair| pair.0));
         let short = self.short.observe(&pick(|pair| pair.1));
-        let most = if single.surprise >= short.surprise { single } else { short };
-        Joined { surprise: (most.surprise - std::f64::consts::LN_2).max(0.0), ..most }
+        let (most, which): (_, fn(&(f64, f64)) -> f64) =
+            if single.surprise >= short.surprise { (single, |pair| pair.0) } else { (short, |pair| pair.1) };
+        let surprise = (most.surprise - std::f64::consts::LN_2).max(0.0);
+        let groups = pick(which);
+        Joined { surprise, members: members(&groups, most.group) }
     }
 }
 
 /// How surprising many series are together.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Joined {
     /// Calibrated surprise `-ln p`.
     pub surprise: f64,
-    /// Place of the group that is more unusual than everything together, if one is.
-    pub group: Option<usize>,
+    /// The series that rise, as places of a group and of a series in it: those that chance would not have put there
+    /// (Benjamini and Hochberg 1995), at least one.
+    pub members: Vec<(usize, usize)>,
+}
+
+/// The series that rise, of all or of one group.
+fn members(groups: &[Vec<f64>], within: Option<usize>) -> Vec<(usize, usize)> {
+    let mut known: Vec<(f64, (usize, usize))> = groups
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| within.is_none_or(|within| within == *at))
+        .flat_map(|(at, group)| group.iter().enumerate().map(move |(place, surprise)| (*surprise, (at, place))))
+        .collect();
+    known.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let n = known.len() as f64;
+    let expected = |surprise: f64| n * (-surprise).exp();
+    let last = known.iter().enumerate().rposition(|(at, one)| expected(one.0) <= BY_CHANCE * (at + 1) as f64);
+    known.truncate(last.unwrap_or(0) + 1);
+    known.into_iter().map(|(_, place)| place).collect()
+}
+
+/// A joint surprise, and the place of the group that is more unusual than everything together, if one is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Most {
+    surprise: f64,
+    group: Option<usize>,
 }
 
 /// Past of one joint surprise.
@@ -59,7 +88,7 @@ struct Joint {
 persist!(Joint { tail, unusual });
 
 impl Joint {
-    fn observe(&mut self, groups: &[Vec<f64>]) -> Joined {
+    fn observe(&mut self, groups: &[Vec<f64>]) -> Most {
         let groups: Vec<Vec<f64>> = groups.iter().map(|g| g.iter().map(|x| x.min(ONE_VOICE)).collect()).collect();
         let mut all: Vec<f64> = groups.iter().flatten().copied().collect();
         let together = joint(&mut all, LOOKS);
@@ -77,7 +106,7 @@ impl Joint {
         if self.unusual == 0 || self.unusual > LONGEST_INCIDENT {
             self.tail.learn(raw);
         }
-        Joined { surprise, group: (within > together).then_some(at) }
+        Most { surprise, group: (within > together).then_some(at) }
     }
 }
 

@@ -86,9 +86,6 @@ pub fn counts(function: Function) -> Result<bool, Unsupported> {
     Aggregate::new(function).map(|_| crate::model::counts(function))
 }
 
-/// Joint surprise of the series that a series' own must reach to share in it: 1 in 50.
-const SHARES: f64 = 3.912_023;
-
 /// Scores every bucket, in order of time and then of series. Rows may come in any order.
 ///
 /// # Errors
@@ -175,22 +172,18 @@ fn one_bucket(
 /// The joint surprise of many series that rise together, for those that do.
 fn together(judged: &[(u32, f64, Judgement)], crowd: &mut Crowd, settings: &ScorerSettings) -> BTreeMap<u32, f64> {
     let group = |number: u32| settings.groups.get(number as usize).copied().unwrap_or(0);
-    let mut groups: BTreeMap<u32, Vec<(f64, f64)>> = BTreeMap::new();
+    let mut groups: BTreeMap<u32, (Vec<u32>, Vec<(f64, f64)>)> = BTreeMap::new();
     for (number, _, judgement) in judged {
         if let Some(pair) = judgement.joint {
-            groups.entry(group(*number)).or_default().push(pair);
+            let (numbers, pairs) = groups.entry(group(*number)).or_default();
+            numbers.push(*number);
+            pairs.push(pair);
         }
     }
-    if groups.values().map(Vec::len).sum::<usize>() < 2 {
+    let (numbers, pairs): (Vec<_>, Vec<_>) = groups.into_values().unzip();
+    if pairs.iter().map(Vec::len).sum::<usize>() < 2 {
         return BTreeMap::new();
     }
-    let names: Vec<u32> = groups.keys().copied().collect();
-    let Joined { surprise, group: within } = crowd.observe(&groups.into_values().collect::<Vec<_>>());
-    let within = within.map(|index| names[index]);
-    let rises = |judgement: &Judgement| judgement.joint.is_some_and(|(single, short)| single.max(short) >= SHARES);
-    judged
-        .iter()
-        .filter(|(number, _, judgement)| rises(judgement) && within.is_none_or(|within| group(*number) == within))
-        .map(|(number, ..)| (*number, surprise))
-        .collect()
+    let Joined { surprise, members } = crowd.observe(&pairs);
+    members.into_iter().map(|(group, place)| (numbers[group][place], surprise)).collect()
 }
