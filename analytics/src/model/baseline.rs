@@ -43,6 +43,11 @@ const LOOK_SINGLE: f64 = 1.5;
 const LOOK_MULTI: f64 = 3.0;
 /// A bucket beyond this on one side speaks for a level shift.
 const SHIFT_P: f64 = 0.02;
+/// After so many days under this part of the slow level, longer than a holiday, the slow level is the new one too.
+const UNDER_DAYS: f64 = 7.0;
+const UNDER: f64 = 0.7;
+/// After an alarm a bucket with a z-score below this says that the incident is over.
+const OVER_Z: f64 = 0.3;
 
 /// The model of one series.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +61,7 @@ pub struct Baseline {
     dispersion: (f64, f64),
     regularity: (f64, f64),
     shift: (f64, f64),
+    under: f64,
     odds: Level,
     tail: Calibration,
     windows: Vec<Window>,
@@ -76,6 +82,7 @@ persist!(Baseline {
     dispersion,
     regularity,
     shift,
+    under,
     odds,
     tail,
     windows,
@@ -106,6 +113,7 @@ impl Baseline {
             dispersion: (0.4, 4.0),
             regularity: (REGULAR, REGULAR),
             shift: (0.0, 0.0),
+            under: 0.0,
             odds: Level::new(1.0, 0.0),
             tail: Calibration::default(),
             windows: Vec::new(),
@@ -253,7 +261,7 @@ impl Baseline {
             }
             self.windows = STEPS.map(Window::new).to_vec();
         }
-        let over = self.alarmed > 0 && z < 1.0;
+        let over = self.alarmed > 0 && z < OVER_Z;
         let (mut most, mut gathered, mut short) = (0.0, 0.0, 0.0);
         for (at, window) in self.windows.iter_mut().enumerate() {
             if over {
@@ -322,6 +330,10 @@ impl Baseline {
         };
         side(raw > -SHIFT_P.ln(), &mut self.shift.0, 0.7);
         side(below < SHIFT_P, &mut self.shift.1, 0.18);
+        self.under = if self.level.value() < UNDER * self.slow.value() { self.under + days } else { 0.0 };
+        if self.under > UNDER_DAYS {
+            self.slow.adopt(self.level.value(), 30.0);
+        }
         if self.shift.0 > 0.5 {
             let level = self.recent.value();
             self.level.adopt(level, 30.0);

@@ -121,6 +121,8 @@ fn joint(surprises: &mut [f64], looks: usize) -> f64 {
     let best = surprises[..looks]
         .iter()
         .enumerate()
+        // One series alone is its own record.
+        .skip(1)
         .map(|(index, surprise)| -ln_order(index + 1, n, *surprise))
         .fold(0.0, f64::max);
     (best - (looks as f64).ln()).max(0.0)

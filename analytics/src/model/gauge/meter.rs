@@ -30,6 +30,11 @@ const RECENT: usize = 16;
 /// Values differ when they differ by more than this part of them, errors count from this part of the series' own spread.
 const RESOLUTION: f64 = 1e-9;
 const LEAST_SPREAD: f64 = 0.01;
+/// Before a whole day (s) was seen, what is unusual may be the time of day: surprises beyond 1 in 10,000 grow by so much of
+/// their logarithm only, which keeps their order and leaves alarms to later days.
+const FIRST_DAY: f64 = 86_400.0;
+const FIRST_SURE: f64 = 9.210_34;
+const FIRST_GROWTH: f64 = 0.6;
 /// Independent deviations from which several in a row say more than one.
 const INDEPENDENT: f64 = 20.0;
 
@@ -194,11 +199,19 @@ impl Meter {
         let (typical, scale) =
             if slow >= innovation { (usual, views[0].scale) } else { (usual + next, views[1].scale) };
         let single = deviation.max(innovation).max(stuck);
-        let parts = if ready { (single.max(0.0), window.max(0.0)) } else { (0.0, 0.0) };
+        let parts = if ready { (self.careful(single.max(0.0)), self.careful(window.max(0.0))) } else { (0.0, 0.0) };
         let surprise = parts.0.max(parts.1);
         let expected = Expectation { typical, lower: typical - 1.96 * scale, upper: typical + 1.96 * scale };
         let z = views[1].z.abs();
         Metered { expected, surprise, parts, merit: -views[1].scale.ln() - (0.5 * z * z).min(2.0 * z).min(12.0) }
+    }
+
+    /// A surprise as it is told: with care before a whole day was seen.
+    fn careful(&self, surprise: f64) -> f64 {
+        if surprise <= FIRST_SURE || self.seen as f64 * self.span >= FIRST_DAY {
+            return surprise;
+        }
+        FIRST_SURE + FIRST_GROWTH * (surprise - FIRST_SURE).ln_1p()
     }
 
     /// Surprise of the recent buckets together, where this bucket belongs to them.
