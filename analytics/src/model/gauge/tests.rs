@@ -59,6 +59,18 @@ fn a_usual_value_at_an_unusual_time_stands_out() {
 }
 
 #[test]
+fn on_the_first_day_what_is_unusual_is_told_with_care() {
+    // The evening of a day whose rhythm nobody has seen yet, and a spike in it.
+    let value = |at: usize| {
+        let evening = if at % 288 > 180 { 40.0 } else { 0.0 };
+        evening + normal(at as u64) + if at == 250 { 500.0 } else { 0.0 }
+    };
+    let found = run(300, Side::Both, 288 * 6, value);
+    assert!(found[..288].iter().all(|g| g.score < 50.0));
+    assert!(found[181].score >= 25.0 && found[250].score > found[251].score);
+}
+
+#[test]
 fn a_new_level_is_told_once_and_adopted() {
     let value = |at: usize| if at < 2_000 { 0.0 } else { 20.0 } + normal(at as u64);
     let found = run(300, Side::Both, 4_000, value);
