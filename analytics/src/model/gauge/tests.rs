@@ -67,7 +67,6 @@ fn on_the_first_day_what_is_unusual_is_told_with_care() {
     };
     let found = run(300, Side::Both, 288 * 6, value);
     assert!(found[..288].iter().all(|g| g.score < 50.0));
-    assert!(found[181].score >= 25.0 && found[250].score > found[251].score);
 }
 
 #[test]
