@@ -2,6 +2,7 @@
 //! and the test's knowledge say.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::Command;
@@ -145,7 +146,7 @@ fn firewall(name: &str) -> bool {
     let mut rules =
         String::from("table inet t {\nchain c {\ntype filter hook input priority 0\nct state invalid counter\n");
     for (port, verdict, _) in V4.iter().chain(&V6) {
-        rules.push_str(&format!("tcp dport {port} {verdict}\n"));
+        writeln!(rules, "tcp dport {port} {verdict}").unwrap();
     }
     rules.push_str("}\n}\n");
     within(&namespace, "nft", &[&rules]).unwrap();
