@@ -106,14 +106,8 @@ impl Reader {
     /// Clauses joined by AND.
     fn all(&mut self, field: Option<&str>) -> Result<(Sign, Query), String> {
         let mut clauses = vec![self.clause(field)?];
-        loop {
-            if self.word("AND") || self.take("&&") {
-                clauses.push(self.clause(field)?);
-            } else if self.and && !self.at_end() && !self.ahead_or() {
-                clauses.push(self.clause(field)?);
-            } else {
-                break;
-            }
+        while self.word("AND") || self.take("&&") || (self.and && !self.at_end() && !self.ahead_or()) {
+            clauses.push(self.clause(field)?);
         }
         if clauses.len() == 1 {
             return Ok(clauses.remove(0));
