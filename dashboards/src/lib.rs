@@ -1,4 +1,4 @@
-//! The HTTP API, its OpenAPI description, live events and the web UI.
+//! The HTTP API, its `OpenAPI` description, live events and the web UI.
 //!
 //! This crate owns what a person or a program gets over HTTP. It must not know how flow records arrive, how a model
 //! works or what is in a configuration file: exporters, job states and live sessions come in through small

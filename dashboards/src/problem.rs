@@ -100,12 +100,11 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Cursor(_) => Self::bad_request(format!("query parameter \"cursor\": {error}")),
-            _ => {
-                tracing::error!(%error, "answering a request failed");
-                Self::internal("the store could not be read; the log says why")
-            }
+        if let StoreError::Cursor(_) = error {
+            Self::bad_request(format!("query parameter \"cursor\": {error}"))
+        } else {
+            tracing::error!(%error, "answering a request failed");
+            Self::internal("the store could not be read; the log says why")
         }
     }
 }

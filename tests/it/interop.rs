@@ -12,7 +12,7 @@ use tests::server::Server;
 use tests::sessions;
 
 const COUNT: u64 = 100_000;
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 fn idle(server: &Server) -> bool {
     let sink = &server.json("/api/v1/sinks")["items"][0];

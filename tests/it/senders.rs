@@ -227,7 +227,7 @@ fn every_datagram_and_record_is_accounted_for() {
     let mut send = |bytes: &[u8]| {
         socket.send_to(bytes, server.netflow).unwrap();
         sent += 1;
-        if sent % 32 == 0 {
+        if sent.is_multiple_of(32) {
             std::thread::sleep(Duration::from_millis(5));
         }
     };

@@ -79,7 +79,7 @@ fn a_stream_that_is_no_ipfix_is_closed_and_harms_no_other() {
     let mut server = Server::start(store.path(), &[], &environment);
     let address = server.address("receiving ipfix-tcp");
     let closed = |mut stream: TcpStream| {
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         assert!(!matches!(stream.read(&mut [0; 1]), Ok(1)), "the connection is closed");
     };
     let mut good = TcpStream::connect(address).unwrap();

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::program::{binary, halfopen, real};
 
 /// How long anything may take before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(300);
+pub const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Length of a bucket, as it is unless configured.
 const BUCKET_MS: i64 = 900_000;

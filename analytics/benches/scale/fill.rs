@@ -40,7 +40,7 @@ impl Random {
 /// half an hour.
 pub fn run(folder: &Path, rows: u64, days: u64, end: u64) {
     let store = SessionStore::open(folder).unwrap();
-    let settings = WriterSettings { max_rows: 1 << 20, max_age: Duration::from_secs(3_600) };
+    let settings = WriterSettings { max_rows: 1 << 20, max_age: Duration::from_hours(1) };
     let mut writer = store.writer("made-up", settings);
     let mut random = Random(42);
     let (networks, observer) = (Networks::default(), Arc::<str>::from("192.0.2.1"));
@@ -57,7 +57,7 @@ pub fn run(folder: &Path, rows: u64, days: u64, end: u64) {
             let mut builder = SessionBatchBuilder::default();
             for _ in 0..left.min(BATCH) {
                 let server = random.rank(4_000) as u32;
-                let outside = server % 5 == 0;
+                let outside = server.is_multiple_of(5);
                 let server_ip = Ipv4Addr::from(if outside { 0x0808_0000 } else { 0x0a02_0000 } + server);
                 let client_ip = Ipv4Addr::from(0x0a01_0000 + random.rank(30_000) as u32);
                 let port = PORTS[(u64::from(server) + u64::from(random.below(10) == 0)) as usize % PORTS.len()];

@@ -14,7 +14,7 @@ use super::{config, output};
 use crate::service::settings;
 
 /// Nobody plans further ahead by quarter hours.
-const FURTHEST: Duration = Duration::from_secs(56 * 86_400);
+const FURTHEST: Duration = Duration::from_hours(1344);
 
 /// Prints the forecast.
 pub fn run(args: &Forecast) -> Result<Exit, Failed> {

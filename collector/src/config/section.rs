@@ -63,9 +63,9 @@ impl std::str::FromStr for Span {
 
 impl std::fmt::Display for Span {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let day = Duration::from_secs(86_400);
+        let day = Duration::from_hours(24);
         // Days are days: months have no length of their own.
-        if self.0 >= day && self.0.as_nanos() % day.as_nanos() == 0 {
+        if self.0 >= day && self.0.as_nanos().is_multiple_of(day.as_nanos()) {
             return write!(f, "{}d", self.0.as_secs() / day.as_secs());
         }
         write!(f, "{}", humantime::format_duration(self.0))

@@ -23,7 +23,7 @@ const REMEMBERED: usize = 65_536;
 
 /// What there is to know.
 pub struct EnrichSettings {
-    /// Databases in MaxMind's format.
+    /// Databases in `MaxMind`'s format.
     pub databases: Vec<PathBuf>,
     /// Names that people gave.
     pub given: GivenNames,

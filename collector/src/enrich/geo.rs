@@ -1,7 +1,7 @@
-//! Databases in MaxMind's format: which autonomous system and place an address belongs to.
+//! Databases in `MaxMind`'s format: which autonomous system and place an address belongs to.
 //!
 //! Owns reading them, and reading them again when they are replaced; must not know sessions. Understands the fields of
-//! GeoIP2 and GeoLite2 (City, Country, ASN, ISP, Enterprise) and those of the flat databases of other makers.
+//! `GeoIP2` and `GeoLite2` (City, Country, ASN, ISP, Enterprise) and those of the flat databases of other makers.
 
 use std::fs;
 use std::net::IpAddr;

@@ -10,7 +10,7 @@ use analytics::{Retention, Rollups, SessionStore, Upkeep};
 use tracker::Micros;
 
 /// Time between two looks.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 
 /// An hour is rolled up when this long has passed since its end; later sessions roll it up again.
 const SETTLED: Micros = 300_000_000;

@@ -35,7 +35,7 @@ pub fn follow(interface: &str) -> io::Result<()> {
             last = Instant::now();
             first.get_or_insert(last);
         }
-        if first.is_none() && last.elapsed() > Duration::from_secs(60) {
+        if first.is_none() && last.elapsed() > Duration::from_mins(1) {
             return Err(io::Error::other("no packet came"));
         }
     }

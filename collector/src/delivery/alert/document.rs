@@ -61,7 +61,7 @@ impl Words {
             "severity": score.severity().as_str(),
             "score": hundredths(score.value()),
             "job_id": at.finder.job(&self.prefix, Schema::Ecs).as_str(),
-            "perspective": at.finder.perspective().map(|perspective| perspective.as_str()),
+            "perspective": at.finder.perspective().map(tracker::Perspective::as_str),
             "server": subject.server.map(|ip| ip.to_string()),
             "port": subject.port,
             "client": subject.client.map(|ip| ip.to_string()),

@@ -48,7 +48,7 @@ async fn until(mut condition: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), waited).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), waited).await.unwrap();
 }
 
 #[tokio::test]

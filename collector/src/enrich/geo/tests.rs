@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A value of MaxMind's data section.
+/// A value of `MaxMind`'s data section.
 enum Value {
     Text(&'static str),
     Number(u32),

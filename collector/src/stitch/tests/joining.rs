@@ -26,7 +26,7 @@ fn run(stitcher: &mut Stitcher, flows: &[FlowRecord]) -> Vec<SessionRecord> {
 #[test]
 fn both_directions_in_either_order() {
     let (ask, answer) = (tcp("SAPF").traffic(6, 600), tcp("SAPF").traffic(5, 900).answer());
-    for flows in [[ask.clone(), answer.clone()], [answer, ask]] {
+    for flows in [[ask, answer], [answer, ask]] {
         let sessions = stitch(&flows);
         assert_eq!(sessions.len(), 1);
         let session = &sessions[0];
@@ -64,7 +64,7 @@ fn records_split_by_an_active_time_out_are_one_session() {
         };
         let reason = if minute == 29 { FlowEnd::Detected } else { FlowEnd::Active };
         let part = tcp(flags).traffic(10, 1_000).at(minute * 60 * S, 60 * S - 1).because(reason);
-        flows.push(part.clone().answer());
+        flows.push(part.answer());
         flows.push(part);
     }
     let sessions = stitch(&flows);
@@ -89,7 +89,7 @@ fn a_continuation_after_the_session_was_handed_out_is_nothing_new() {
 #[test]
 fn a_port_used_again_is_another_session() {
     let one = [tcp("SAPF").traffic(5, 500), tcp("SAPF").traffic(5, 500).answer()];
-    let later = one.clone().map(|flow| {
+    let later = one.map(|flow| {
         let after = flow.start - NOW + 10 * S;
         flow.at(after, 0)
     });
@@ -103,10 +103,10 @@ fn a_port_used_again_is_another_session() {
 fn several_exporters_see_one_session() {
     let ask = tcp("SAPF").traffic(5, 500);
     let answer = tcp("SAPF").traffic(4, 400).answer();
-    let mut skewed = ask.clone().from("192.0.2.2");
+    let mut skewed = ask.from("192.0.2.2");
     skewed.start += 4 * S;
     skewed.end += 4 * S;
-    let sessions = stitch(&[ask, answer.clone(), skewed, answer.from("192.0.2.3")]);
+    let sessions = stitch(&[ask, answer, skewed, answer.from("192.0.2.3")]);
     assert_eq!(sessions.len(), 1);
     let names: Vec<&str> = sessions[0].observers.iter().map(|name| &**name).collect();
     assert_eq!(names, ["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
@@ -116,7 +116,7 @@ fn several_exporters_see_one_session() {
 #[test]
 fn ingress_and_egress_records_are_not_added_up() {
     let ingress = tcp("SAPF").traffic(5, 500);
-    let mut egress = ingress.clone();
+    let mut egress = ingress;
     egress.input_interface = Some(9);
     let sessions = stitch(&[ingress, egress, tcp("SAPF").traffic(4, 400).answer()]);
     assert_eq!((sessions.len(), sessions[0].sent.packets), (1, 5));

@@ -38,7 +38,7 @@ fn a_certain_outcome_is_handed_out_at_once() {
         let out = feed(&mut stitcher, &answer, NOW + 1);
         assert_eq!((out.len(), out[0].outcome, out[0].end_reason), (1, outcome, EndReason::Closed));
         // What comes late makes no second session.
-        assert!(feed(&mut stitcher, &ask.clone().at(0, S), NOW + 2).is_empty());
+        assert!(feed(&mut stitcher, &ask.at(0, S), NOW + 2).is_empty());
         assert!(feed(&mut stitcher, &answer, NOW + 3).is_empty());
         assert!(expire(&mut stitcher, NOW + 1_000 * S).is_empty());
         assert_eq!(stitcher.counters().ignored_late, 2);
@@ -53,7 +53,7 @@ fn a_biflow_is_whole() {
     let out = feed(&mut stitcher, &flow, NOW);
     assert_eq!(out[0].outcome, Outcome::NoAnswer);
     // A retransmit in a record of its own is the same attempt.
-    assert!(feed(&mut stitcher, &flow.clone().at(40 * S, 0), NOW + 41 * S).is_empty());
+    assert!(feed(&mut stitcher, &flow.at(40 * S, 0), NOW + 41 * S).is_empty());
     assert_eq!(stitcher.counters().ignored_retransmits, 1);
     let mut refused = tcp("S").port(40_001).because(FlowEnd::Detected);
     refused.reverse = Some(Traffic { packets: 1, bytes: 40, flags: Some(bits("RA")), initial_flags: None });
