@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{Plan, Refused};
 use super::rules::{Lists, PlannedEvent};
 use super::shelf::JobShelf;
+use super::whole::{read_setting, write_setting};
 use crate::error::{Result, StoreError};
 
 /// A calendar of planned events.
@@ -55,7 +56,7 @@ impl JobShelf {
     /// # Errors
     /// The file cannot be read.
     pub fn lists(&self) -> Result<Lists> {
-        Ok(self.read_at(self.root().join("lists.json"))?.unwrap_or_default())
+        Ok(read_setting(&self.root().join("lists.json"))?.unwrap_or_default())
     }
 
     /// Replaces the lists.
@@ -63,7 +64,7 @@ impl JobShelf {
     /// # Errors
     /// The file cannot be written.
     pub fn set_lists(&self, lists: &Lists) -> Result<()> {
-        self.write_at(self.root().join("lists.json"), lists)
+        write_setting(&self.root().join("lists.json"), lists)
     }
 
     /// The calendars, by id.
@@ -72,7 +73,7 @@ impl JobShelf {
     /// The file cannot be read.
     pub fn calendars(&self) -> Result<Vec<JobCalendar>> {
         let known: BTreeMap<String, JobCalendar> =
-            self.read_at(self.root().join("calendars.json"))?.unwrap_or_default();
+            read_setting(&self.root().join("calendars.json"))?.unwrap_or_default();
         Ok(known.into_values().collect())
     }
 
@@ -88,7 +89,7 @@ impl JobShelf {
             Some(calendar) => known.insert(id.to_owned(), calendar),
             None => known.remove(id),
         };
-        self.write_at(self.root().join("calendars.json"), &known)
+        write_setting(&self.root().join("calendars.json"), &known)
     }
 
     /// The planned events of a job.
@@ -110,7 +111,7 @@ impl JobShelf {
     /// # Errors
     /// The file cannot be read.
     pub fn annotations(&self) -> Result<Vec<Annotation>> {
-        Ok(self.read_at(self.root().join("annotations.json"))?.unwrap_or_default())
+        Ok(read_setting(&self.root().join("annotations.json"))?.unwrap_or_default())
     }
 
     /// Changes the annotations as a whole; others who do so meanwhile wait.
@@ -122,7 +123,7 @@ impl JobShelf {
         let mut annotations = self.annotations()?;
         let done = change(&mut annotations);
         annotations.sort_by_key(|annotation| annotation.timestamp);
-        self.write_at(self.root().join("annotations.json"), &annotations)?;
+        write_setting(&self.root().join("annotations.json"), &annotations)?;
         Ok(done)
     }
 

@@ -39,7 +39,7 @@ pub(crate) fn missing(store: &SessionStore, plan: &Plan) -> Vec<ReadError> {
         let problem = format!("field {field:?} needs a GeoIP database: no session of this store has it");
         ReadError { path: "$".to_owned(), problem }
     };
-    needed.iter().filter(|(column, _)| !filled.contains(*column)).map(|found| refusal(found)).collect()
+    needed.iter().filter(|(column, _)| !filled.contains(*column)).map(refusal).collect()
 }
 
 /// The columns that have a value in one of the newest files; `None` for an empty store.

@@ -11,7 +11,7 @@ use jobs::{JobDefinition, JobId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::whole::write_whole;
+use super::whole::{read_setting, write_setting, write_whole};
 use crate::error::{Result, StoreError};
 use crate::store::SessionStore;
 use crate::store::layout::TEMPORARY;
@@ -253,32 +253,10 @@ impl JobShelf {
     }
 
     fn write(&self, id: &JobId, name: &str, value: &impl Serialize) -> Result<()> {
-        self.write_at(self.folder(id).join(name), value)
-    }
-
-    pub(crate) fn write_at(&self, path: PathBuf, value: &impl Serialize) -> Result<()> {
-        let form = |error: serde_json::Error| StoreError::Form {
-            what: "a setting of jobs",
-            path: path.clone(),
-            reason: error.to_string(),
-        };
-        write_whole(&path, &serde_json::to_vec_pretty(value).map_err(form)?)
+        write_setting(&self.folder(id).join(name), value)
     }
 
     fn read<T: DeserializeOwned>(&self, id: &JobId, name: &str) -> Result<Option<T>> {
-        self.read_at(self.folder(id).join(name))
-    }
-
-    #[allow(clippy::unused_self, reason = "the counterpart of write_at")]
-    pub(crate) fn read_at<T: DeserializeOwned>(&self, path: PathBuf) -> Result<Option<T>> {
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| StoreError::Form {
-                what: "a setting of jobs",
-                path,
-                reason: error.to_string(),
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(StoreError::io("read", &path)(error)),
-        }
+        read_setting(&self.folder(id).join(name))
     }
 }

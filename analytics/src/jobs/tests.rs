@@ -43,8 +43,9 @@ const OUTCOMES: [Outcome; 8] = [
 fn varied(id: u64) -> SessionRecord {
     let pick = |salt: u64, of: u64| noise(id * 31 + salt, of);
     let inside = |n: u64| format!("10.{}.0.{}", 1 + n % 2, 1 + n % 9);
-    let outside =
-        |n: u64| if n % 3 == 0 { format!("2600::{}", 1 + n % 4) } else { format!("8.8.{}.{}", n % 2, 1 + n % 5) };
+    let outside = |n: u64| {
+        if n.is_multiple_of(3) { format!("2600::{}", 1 + n % 4) } else { format!("8.8.{}.{}", n % 2, 1 + n % 5) }
+    };
     let client = if pick(1, 3) == 0 { outside(pick(2, 20)) } else { inside(pick(2, 20)) };
     let server = if pick(3, 3) == 0 { outside(pick(4, 20)) } else { inside(pick(4, 20)) };
     let port = [443, 22, 80, 3389, 45_999][pick(5, 5) as usize];

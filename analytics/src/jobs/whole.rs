@@ -5,6 +5,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::error::{Result, StoreError};
 
 /// Writes a file beside itself, syncs it, and renames it into place.
@@ -29,4 +32,28 @@ pub(crate) fn write_whole(target: &Path, bytes: &[u8]) -> Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written.map_err(StoreError::io("write", target))
+}
+
+fn form(path: &Path, error: &serde_json::Error) -> StoreError {
+    StoreError::Form { what: "a setting of jobs", path: path.to_owned(), reason: error.to_string() }
+}
+
+/// Writes a value as JSON, whole or not at all.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn write_setting(path: &Path, value: &impl Serialize) -> Result<()> {
+    write_whole(path, &serde_json::to_vec_pretty(value).map_err(|error| form(path, &error))?)
+}
+
+/// What [`write_setting`] wrote; `None` where there is no file.
+///
+/// # Errors
+/// The file cannot be read, or is of another form.
+pub(crate) fn read_setting<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| form(path, &error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::io("read", path)(error)),
+    }
 }

@@ -326,7 +326,7 @@ impl Baseline {
     /// Over half of the last day beyond the usual on one side: the level is another one now.
     fn learn_shift(&mut self, raw: f64, below: f64, days: f64) {
         let side = |flag: bool, mean: &mut f64, length: f64| {
-            *mean += (days / length).min(1.0) * (f64::from(u8::from(flag)) - *mean)
+            *mean += (days / length).min(1.0) * (f64::from(u8::from(flag)) - *mean);
         };
         side(raw > -SHIFT_P.ln(), &mut self.shift.0, 0.7);
         side(below < SHIFT_P, &mut self.shift.1, 0.18);

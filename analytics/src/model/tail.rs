@@ -73,7 +73,7 @@ pub fn quantile(level: f64, mean: f64, dispersion: f64) -> f64 {
         high *= 2.0;
     }
     while high - low > 1.0 {
-        let middle = ((low + high) / 2.0).floor();
+        let middle = low.midpoint(high).floor();
         if lower(middle, mean, dispersion) >= level { high = middle } else { low = middle }
     }
     high

@@ -122,7 +122,7 @@ impl TableProvider for StoredSessions {
         'life3: 'async_trait,
     {
         Box::pin(async move {
-            let plan = scan_files(state, self.0.files(filters)?, projection, filters, limit)?;
+            let plan = scan_files(state, &self.0.files(filters)?, projection, filters, limit)?;
             project(state, plan, &session_schema(), projection)
         })
     }
@@ -162,7 +162,7 @@ impl TableProvider for TextSessions {
         Box::pin(async move {
             let asked = filters.iter().filter_map(stored_form);
             let stored: Vec<Expr> = asked.chain(self.only.clone()).collect();
-            let plan = scan_files(state, self.source.files(&stored)?, projection, &stored, limit)?;
+            let plan = scan_files(state, &self.source.files(&stored)?, projection, &stored, limit)?;
             project(state, plan, &self.schema, projection)
         })
     }
@@ -171,7 +171,7 @@ impl TableProvider for TextSessions {
 /// Reads the columns that are wanted or filtered on, and only rows that pass.
 fn scan_files(
     state: &dyn Session,
-    files: Vec<Arc<SessionFile>>,
+    files: &[Arc<SessionFile>],
     projection: Option<&Vec<usize>>,
     filters: &[Expr],
     limit: Option<usize>,
@@ -194,7 +194,7 @@ fn scan_files(
         source = source.with_predicate(state.create_physical_expr(filter.clone(), &whole)?);
     }
     let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
-        .with_file_groups(groups(&files, state.config().target_partitions())?)
+        .with_file_groups(groups(files, state.config().target_partitions())?)
         .with_projection_indices(Some(columns))?
         .with_limit(limit.filter(|_| filter.is_none()))
         .build();

@@ -68,7 +68,7 @@ pub fn to_batch(points: &[PlotPoint]) -> Result<RecordBatch> {
         Arc::new(StringArray::from_iter_values(points.iter().map(|p| p.series.perspective.as_str()))),
         Arc::new(StringArray::from_iter_values(points.iter().map(|p| level_name(p.series.level)))),
         binary(|key| key.server),
-        Arc::new(UInt16Array::from_iter(points.iter().map(|p| p.series.port))),
+        Arc::new(points.iter().map(|p| p.series.port).collect::<UInt16Array>()),
         binary(|key| key.client),
         decimal(|p| p.expected.typical),
         decimal(|p| p.expected.lower),

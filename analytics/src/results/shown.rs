@@ -73,7 +73,7 @@ pub fn imported(job: &JobId, perspective: Option<Perspective>, outcomes: &[JobOu
         })
         .collect();
     let perspective = perspective.map(Perspective::as_str);
-    complete(rows.len(), |name| Some(column(name, &rows, job, perspective)?))
+    complete(rows.len(), |name| column(name, &rows, job, perspective))
 }
 
 /// A batch of these columns; those that there are none of are empty.
@@ -140,22 +140,22 @@ fn column(name: &str, rows: &[Row<'_>], job: &JobId, perspective: Option<&str>) 
         "detector_index" => small(&|row| row.record().and_then(|record| record.detector_index.try_into().ok())),
         "function" => text(&|row| row.record().map(|record| record.function.clone())),
         "field_name" => text(&|row| row.record()?.field_name.clone()),
-        "by_field_name" => text(&|row| field(&row.record()?.by)),
-        "by_field_value" => text(&|row| value(&row.record()?.by)),
-        "over_field_name" => text(&|row| field(&row.record()?.over)),
-        "over_field_value" => text(&|row| value(&row.record()?.over)),
-        "partition_field_name" => text(&|row| field(&row.record()?.partition)),
-        "partition_field_value" => text(&|row| value(&row.record()?.partition)),
+        "by_field_name" => text(&|row| field(row.record()?.by.as_ref())),
+        "by_field_value" => text(&|row| value(row.record()?.by.as_ref())),
+        "over_field_name" => text(&|row| field(row.record()?.over.as_ref())),
+        "over_field_value" => text(&|row| value(row.record()?.over.as_ref())),
+        "partition_field_name" => text(&|row| field(row.record()?.partition.as_ref())),
+        "partition_field_value" => text(&|row| value(row.record()?.partition.as_ref())),
         _ => None,
     }
 }
 
-fn field(split: &Option<Split>) -> Option<String> {
-    split.as_ref().map(|split| split.field.clone())
+fn field(split: Option<&Split>) -> Option<String> {
+    split.map(|split| split.field.clone())
 }
 
-fn value(split: &Option<Split>) -> Option<String> {
-    split.as_ref().and_then(|split| split.value.clone())
+fn value(split: Option<&Split>) -> Option<String> {
+    split.and_then(|split| split.value.clone())
 }
 
 /// Influencers as JSON text: one object for each value, as detection's are.

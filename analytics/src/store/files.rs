@@ -105,7 +105,7 @@ impl Catalogue {
 
     /// The file, unless it is corrupt (or was, at this size).
     fn open(&mut self, path: &Path, hour: i64) -> Option<SessionFile> {
-        let size = fs::metadata(path).map(|file| file.len()).unwrap_or(0);
+        let size = fs::metadata(path).map_or(0, |file| file.len());
         if self.skipped.get(path).is_some_and(|(known, _)| *known == size) {
             return None;
         }
