@@ -143,7 +143,8 @@ fn watched(test: &str, exporter: impl FnOnce(&str, u16, &Path) -> Command) {
     let Some(cable) = Cable::new(test) else { return };
     let [a, b] = &cable.names;
     let store = tempfile::tempdir().unwrap();
-    let environment = [("HALFOPEN_STORE_FLUSH", "1s"), ("HALFOPEN_NETFLOW_HOLD", "3s")];
+    // Longer than any exporter here waits with a record: once the last session is there, every record is.
+    let environment = [("HALFOPEN_STORE_FLUSH", "1s"), ("HALFOPEN_NETFLOW_HOLD", "8s")];
     let mut server = Server::start_by(&["ip", "netns", "exec", b], store.path(), &[], &environment);
     let work = tempfile::tempdir().unwrap();
     let mut command = exporter(b, server.netflow.port(), work.path());
@@ -174,7 +175,7 @@ fn watched(test: &str, exporter: impl FnOnce(&str, u16, &Path) -> Command) {
 fn fprobe_on_a_cable() {
     watched("fprobe", |namespace, port, _| {
         let mut fprobe = Cable::command(namespace, "fprobe");
-        fprobe.args(["-i", "vb", "-f", "tcp", "-s", "1", "-d", "5", "-e", "60", "-n", "5", "-l", "2"]);
+        fprobe.args(["-i", "vb", "-f", "tcp", "-s", "1", "-d", "2", "-e", "60", "-n", "5", "-l", "2"]);
         fprobe.arg(format!("127.0.0.1:{port}"));
         fprobe
     });

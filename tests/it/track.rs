@@ -117,7 +117,7 @@ fn icmp_errors_find_the_sessions_of_the_other_thread() {
         return;
     }
     let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let filter = format!("icmp or udp port {}", closed.port());
+    let filter = format!("icmp or (udp and port {})", closed.port());
     let environment = [
         ("HALFOPEN_TRACK_INTERFACES", "lo"),
         ("HALFOPEN_TRACK_FILTER", filter.as_str()),
