@@ -50,8 +50,8 @@ struct Frame {
 }
 
 impl Frame {
-    fn event(&self) -> Result<sse::Event, Infallible> {
-        Ok(sse::Event::default().id(self.id.to_string()).event(self.name).data(&self.data))
+    fn event(&self) -> sse::Event {
+        sse::Event::default().id(self.id.to_string()).event(self.name).data(&self.data)
     }
 }
 
@@ -133,7 +133,7 @@ impl Hub {
             let frame: Arc<Frame> = line.recv().await.ok()?;
             Some((frame, (line, permit)))
         });
-        Some(stream::iter(missed).chain(live).map(|frame| frame.event()))
+        Some(stream::iter(missed).chain(live).map(|frame| Ok(frame.event())))
     }
 
     fn lock(&self) -> MutexGuard<'_, Ring> {

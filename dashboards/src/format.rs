@@ -68,7 +68,9 @@ pub fn respond<W: Serialize, R: Serialize>(
     match format {
         Format::Json => Ok(Json(whole).into_response()),
         Format::Ndjson => {
-            let lines: String = objects(rows)?.into_iter().map(|row| format!("{}\n", Value::Object(row))).collect();
+            let lines: Vec<String> =
+                objects(rows)?.into_iter().map(|row| Value::Object(row).to_string() + "\n").collect();
+            let lines = lines.concat();
             Ok(download(lines, "application/x-ndjson", &format!("{name}.ndjson")))
         }
         Format::Csv => {

@@ -48,11 +48,11 @@ pub struct LiveQuery {
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     proto: Option<Protocol>,
-    /// Where the session stands, such as syn_sent, established, closed, initial, ongoing or blocked.
+    /// Where the session stands, such as `syn_sent`, established, closed, initial, ongoing or blocked.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     state: Option<StateName>,
-    /// Which time-out counts, such as tcp_established.
+    /// Which time-out counts, such as `tcp_established`.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     timeout: Option<TimeoutName>,
@@ -75,7 +75,7 @@ pub struct LiveQuery {
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     filter: Option<Filter>,
-    /// last (when absent), start, time_left, packets, bytes, client, server, port or state.
+    /// last (when absent), start, `time_left`, packets, bytes, client, server, port or state.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     sort: Option<SortBy>,

@@ -145,11 +145,11 @@ fn in_words(detector: &jobs::Detector) -> String {
     }
     let mut text = detector.function.as_str().to_owned();
     if let Some(field) = &detector.field {
-        text.push_str(&format!("({field})"));
+        text.extend(["(", field.as_str(), ")"]);
     }
     for (word, field) in [("by", &detector.by), ("over", &detector.over), ("partition", &detector.partition)] {
         if let Some(field) = field {
-            text.push_str(&format!(" {word} {field}"));
+            text.extend([" ", word, " ", field.as_str()]);
         }
     }
     text

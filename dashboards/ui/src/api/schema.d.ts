@@ -3419,9 +3419,9 @@ export interface operations {
                 port?: number;
                 /** @description IANA protocol number, or tcp, udp, icmp, icmp6, sctp. */
                 proto?: string;
-                /** @description Where the session stands, such as syn_sent, established, closed, initial, ongoing or blocked. */
+                /** @description Where the session stands, such as `syn_sent`, established, closed, initial, ongoing or blocked. */
                 state?: string;
-                /** @description Which time-out counts, such as tcp_established. */
+                /** @description Which time-out counts, such as `tcp_established`. */
                 timeout?: string;
                 /** @description Outcome as it stands, such as refused. */
                 outcome?: string;
@@ -3433,7 +3433,7 @@ export interface operations {
                 vlan?: number;
                 /** @description What else must hold, in the filter language: `server 10.2.0.0/16 and not port 443`. */
                 filter?: string;
-                /** @description last (when absent), start, time_left, packets, bytes, client, server, port or state. */
+                /** @description last (when absent), start, `time_left`, packets, bytes, client, server, port or state. */
                 sort?: string;
                 /** @description desc (the largest or newest first, when absent) or asc. */
                 order?: string;
