@@ -29,7 +29,8 @@ impl End {
         let (had_fin, had_rst) = (self.seen & seen::FIN != 0, self.seen & seen::RST != 0);
         let first = self.state == EndState::Inactive;
         match (syn, fin, rst) {
-            (true, ..) => had_fin || had_rst,
+            // A SYN of a side that is done does not begin it anew: its place is not the start.
+            (true, ..) => had_fin || had_rst || matches!(self.state, EndState::Closed | EndState::Reset),
             (_, true, false) => had_fin || had_rst || !(first || self.is_moved_by(segment)),
             (_, false, true) if first || segment.seq == self.last => had_rst,
             (_, false, true) => had_rst || had_fin || !self.is_moved_by(segment),
