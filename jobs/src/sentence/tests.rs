@@ -3,7 +3,7 @@
 use tracker::Perspective;
 
 use super::*;
-use crate::result::{Expectation, Explanation, Influencer};
+use crate::result::{Explanation, Influencer};
 use crate::score::Score;
 
 /// Tuesday 2026-03-10 14:00 UTC.
@@ -13,32 +13,14 @@ fn record(level: Level) -> AnomalyRecord {
     let server = matches!(level, Level::ServerPort | Level::Server).then(|| IpAddr::from([10, 2, 0, 7]));
     let port = matches!(level, Level::ServerPort | Level::Port).then_some(443);
     let client = (level == Level::Client).then(|| IpAddr::from([10, 1, 0, 5]));
+    let usual = crate::testing::record(7, 91.0, TUESDAY_14);
     AnomalyRecord {
         series: SeriesKey { perspective: Perspective::Inbound, level, server, port, client },
         service: port.map(|_| "https".to_owned()),
-        timestamp: TUESDAY_14,
-        bucket_span: 900,
-        record_score: Score::new(91.0),
-        initial_record_score: Score::new(91.0),
         probability: 1e-30,
-        multi_bucket_impact: -5.0,
-        actual: 412.0,
-        expected: Expectation { typical: 9.0, lower: 3.0, upper: 17.0 },
-        attempts: 430,
-        clients: 38,
-        explanation: Explanation {
-            spike: true,
-            length: 1,
-            single_bucket_impact: 30,
-            multi_bucket_impact: 0,
-            high_variance_penalty: false,
-            incomplete_bucket_penalty: false,
-        },
+        explanation: Explanation { single_bucket_impact: 30, ..usual.explanation },
         influencers: Vec::new(),
-        outcomes: vec![OutcomeCount { outcome: Outcome::Refused, count: 412 }],
-        cause: None,
-        is_interim: false,
-        revised: false,
+        ..usual
     }
 }
 
