@@ -179,7 +179,9 @@ fn what_an_imported_job_finds_is_delivered_told_and_asked_for() {
     let told = messages.iter().find(|message| message["server"] == "10.2.0.3").unwrap();
     assert_eq!((&told["job_id"], &told["status"]), (&json!("refused"), &json!("firing")));
     assert!(messages.iter().all(|message| message["job_id"] == "refused"), "the rule names one job");
-    assert!(cluster.seen().violations.is_empty() && cluster.seen().trouble > 5);
+    assert_eq!(cluster.seen().violations, [""; 0]);
+    // How many requests there were is a matter of speed; of every 97 documents two are refused.
+    assert!(cluster.seen().trouble >= 2, "{}", cluster.seen().trouble);
 
     // What changed is handed over again, what is no more is deleted: the job looks at less from now on.
     let narrow = json!({"function": "high_count", "partition_field_name": "server.ip", "use_null": false,
