@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The whole way, beside nfcapd: the same export messages from a file into stored data, and live over loopback UDP.
 
-Usage: collector.py HALFOPEN [--flows N] [--rate FLOWS_PER_SECOND] [--seed N]
+Usage: collector.py HALFOPEN [--rate FLOWS_PER_SECOND] [--seconds N] [--seed N]
 
-Makes IPFIX messages of both directions of TCP sessions (20 fixed fields, about 18 records each) from a seed, and measures
-CPU time (user and system, all threads), loss and bytes on disk of `halfopen load`, `halfopen serve` and `nfcapd`.
+Makes IPFIX messages of both directions of TCP sessions of the last ten minutes (20 fixed fields, 18 records each) from a
+seed, as many as are sent live, and measures CPU time (user and system, all threads), loss and bytes on disk of `halfopen
+load`, `halfopen serve` with detection, and `nfcapd`.
 """
 
 import argparse
@@ -27,9 +28,9 @@ FIELDS = [(8, 4), (12, 4), (15, 4), (10, 4), (14, 4), (2, 8), (1, 8), (152, 8), 
           (5, 1), (16, 4), (17, 4), (9, 1), (13, 1), (58, 2), (136, 1)]
 RECORD = struct.Struct(">IIIIIQQQQHHBBBIIBBHB")
 PER_MESSAGE = 18
-START = 1_700_000_000
 # Sessions of the made-up traffic end within this many seconds.
 SPAN = 600
+START = int(time.time()) - SPAN - 60
 HEADER = struct.Struct(">HHIII")
 SET = struct.Struct(">HH")
 SYN, ACK_ALL, RST = 0x02, 0x1b, 0x14
@@ -89,6 +90,13 @@ def write_pcap(path, datagrams):
             file.write(struct.pack(">HHHH", 40_000, 2055, 8 + len(payload), 0) + payload)
 
 
+def read_pcap(path):
+    with open(path, "rb") as file:
+        file.seek(24)
+        while head := file.read(16):
+            yield file.read(struct.unpack_from("<I", head, 8)[0])[28:]
+
+
 def folder_bytes(path):
     return sum(os.path.getsize(os.path.join(root, name)) for root, _, names in os.walk(path) for name in names)
 
@@ -108,20 +116,32 @@ def free_port(kind):
         return probe.getsockname()[1]
 
 
-def send(datagrams, port, rate):
+def send(pcap, port, rate):
     """Sends at so many flows a second, in steps of 5 ms."""
     out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     out.connect(("127.0.0.1", port))
-    out.send(datagrams[0])
+    datagrams = read_pcap(pcap)
+    out.send(next(datagrams))
     time.sleep(0.2)
     began, sent = time.monotonic(), 0
-    for payload in datagrams[1:]:
+    for payload in datagrams:
         out.send(payload)
         sent += PER_MESSAGE
         ahead = sent / rate - (time.monotonic() - began)
         if ahead > 0.005:
             time.sleep(ahead)
     return time.monotonic() - began
+
+
+def settled(count):
+    """Waits until the count has not changed for three seconds, and gives it."""
+    seen, since = None, time.monotonic()
+    while time.monotonic() - since < 3:
+        now = count()
+        if now != seen:
+            seen, since = now, time.monotonic()
+        time.sleep(0.2)
+    return seen
 
 
 def end(child, cpu_before):
@@ -134,28 +154,38 @@ def load(program, pcap, work):
     store = os.path.join(work, "load")
     before = children_cpu()
     said = subprocess.run([program, "load", pcap, "--store", store], check=True, capture_output=True, text=True).stderr
+    cpu = children_cpu() - before
     flows = int(re.search(r"(\d+) flow records", said).group(1))
-    return flows, children_cpu() - before, parquet_bytes(store)
+    return flows, stored_sessions(program, store), cpu, parquet_bytes(store)
 
 
-def live_halfopen(program, datagrams, rate, work):
+def stored_sessions(program, store):
+    counted = subprocess.run([program, "query", "SELECT count(*) FROM sessions", "--store", store, "--format", "csv"],
+                             check=True, capture_output=True, text=True).stdout
+    return int(counted.split()[-1])
+
+
+def live_halfopen(program, pcap, rate, work):
     store = os.path.join(work, "live")
     udp, http = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM)
     before = children_cpu()
-    child = subprocess.Popen([program, "serve", "--store", store, "--http", f"127.0.0.1:{http}", "--netflow",
-                              f"127.0.0.1:{udp}"], stderr=subprocess.PIPE, text=True)
-    for line in child.stderr:
-        if "serving http" in line:
-            break
-    seconds = send(datagrams, udp, rate)
-    time.sleep(2)
-    with urllib.request.urlopen(f"http://127.0.0.1:{http}/api/v1/exporters") as answer:
-        flows = sum(exporter["records"] for exporter in json.load(answer)["items"])
+    with open(os.path.join(work, "serve.log"), "w+", encoding="utf-8") as log:
+        child = subprocess.Popen([program, "serve", "--store", store, "--http", f"127.0.0.1:{http}", "--netflow",
+                                  f"127.0.0.1:{udp}"], stderr=log)
+        while "ready" not in open(log.name, encoding="utf-8").read():
+            time.sleep(0.1)
+
+    def count():
+        with urllib.request.urlopen(f"http://127.0.0.1:{http}/api/v1/exporters") as answer:
+            return sum(exporter["records"] for exporter in json.load(answer)["items"])
+
+    send(pcap, udp, rate)
+    flows = settled(count)
     cpu = end(child, before)
-    return flows, cpu, parquet_bytes(store), seconds
+    return flows, stored_sessions(program, store), cpu, parquet_bytes(store)
 
 
-def live_nfcapd(datagrams, rate, work):
+def live_nfcapd(pcap, rate, work):
     folder = os.path.join(work, "nfcapd")
     os.mkdir(folder)
     port = free_port(socket.SOCK_DGRAM)
@@ -163,36 +193,36 @@ def live_nfcapd(datagrams, rate, work):
     child = subprocess.Popen([shutil.which("nfcapd"), "-w", folder, "-p", str(port), "-b", "127.0.0.1", "-t", "3600",
                               "-B", str(32 << 20)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(1)
-    seconds = send(datagrams, port, rate)
+    send(pcap, port, rate)
     time.sleep(2)
     cpu = end(child, before)
     said = subprocess.run(["nfdump", "-I", "-R", folder], capture_output=True, text=True).stdout
-    return int(re.search(r"^Flows: (\d+)", said, re.M).group(1)), cpu, folder_bytes(folder), seconds
+    return int(re.search(r"^Flows: (\d+)", said, re.M).group(1)), None, cpu, folder_bytes(folder)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("halfopen")
-    parser.add_argument("--flows", type=int, default=2_000_000)
     parser.add_argument("--rate", type=int, default=200_000)
+    parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    datagrams = list(messages(options.flows, options.seed))
-    flows = options.flows // 2 * 2
+    flows = options.rate * options.seconds // 2 * 2
     rows = []
     with tempfile.TemporaryDirectory() as work:
         pcap = os.path.join(work, "export.pcap")
-        write_pcap(pcap, datagrams)
+        write_pcap(pcap, messages(flows, options.seed))
         rows.append(("halfopen load, file to Parquet", *load(options.halfopen, pcap, work)))
-        rows.append(("halfopen serve, UDP to Parquet", *live_halfopen(options.halfopen, datagrams, options.rate, work)))
+        rows.append(("halfopen serve, UDP to Parquet", *live_halfopen(options.halfopen, pcap, options.rate, work)))
         if shutil.which("nfcapd"):
-            rows.append(("nfcapd, UDP to nfcapd file", *live_nfcapd(datagrams, options.rate, work)))
+            rows.append(("nfcapd, UDP to nfcapd file", *live_nfcapd(pcap, options.rate, work)))
         else:
             print("nfcapd is not installed: no comparison", file=sys.stderr)
-    print(f"{flows} flows in {len(datagrams)} messages; live at {options.rate} flows/s; seed {options.seed}")
-    print(f"{'':<32}{'flows':>10}{'lost':>8}{'CPU s':>8}{'flows/CPU s':>13}{'bytes/flow':>12}")
-    for name, found, cpu, stored, *_ in rows:
-        print(f"{name:<32}{found:>10}{flows - found:>8}{cpu:>8.2f}{found / cpu:>13,.0f}{stored / flows:>12.1f}")
+    print(f"{flows} flows of {flows // 2} sessions; live at {options.rate} flows/s; seed {options.seed}")
+    print(f"{'':<32}{'flows':>10}{'lost':>8}{'sessions':>10}{'CPU s':>8}{'flows/CPU s':>13}{'bytes/flow':>12}")
+    for name, found, sessions, cpu, stored in rows:
+        print(f"{name:<32}{found:>10}{flows - found:>8}{sessions or '':>10}{cpu:>8.2f}{found / cpu:>13,.0f}"
+              f"{stored / flows:>12.1f}")
 
 
 if __name__ == "__main__":

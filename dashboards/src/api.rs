@@ -118,6 +118,8 @@ pub(crate) fn routes(shared: Shared) -> Router {
         .route("/exporters", get(exporters::exporters))
         .route("/jobs", get(jobs::jobs))
         .route("/jobs/{schema}/{perspective}", get(jobs::job_file))
+        .route("/jobs/catalogue", get(jobs::job_catalogue))
+        .route("/jobs/catalogue/{id}", get(jobs::catalogue_file))
         .route("/jobs/import", post(imported::import_jobs).layer(DefaultBodyLimit::max(imported::LARGEST)))
         .route("/jobs/imported/{id}", get(imported::job).delete(imported::remove))
         .route("/jobs/imported/{id}/definition", get(imported::definition))
@@ -191,6 +193,8 @@ pub fn openapi() -> String {
         exporters::exporters,
         jobs::jobs,
         jobs::job_file,
+        jobs::job_catalogue,
+        jobs::catalogue_file,
         imported::import_jobs,
         imported::job,
         imported::definition,

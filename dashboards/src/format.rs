@@ -5,7 +5,7 @@ use std::str::FromStr;
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use jobs::document::write::csv_objects;
+use jobs::document::csv::csv_text;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -74,7 +74,7 @@ pub fn respond<W: Serialize, R: Serialize>(
             Ok(download(lines, "application/x-ndjson", &format!("{name}.ndjson")))
         }
         Format::Csv => {
-            let lines: String = csv_objects(objects(rows)?).collect();
+            let lines = csv_text(objects(rows)?).map_err(|_| Problem::internal("a row could not be written"))?;
             Ok(download(lines, "text/csv; charset=utf-8", &format!("{name}.csv")))
         }
         Format::Arrow => Err(Problem::bad_request(format!("query parameter \"format\": {name} do not come as arrow"))),

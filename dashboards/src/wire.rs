@@ -6,6 +6,7 @@ pub mod alerts;
 pub mod anomaly;
 pub mod bucket;
 pub mod calendar;
+pub mod catalogue;
 pub mod exporter;
 pub mod flows;
 pub mod forecast;

@@ -32,7 +32,50 @@ pub fn catalogue(prefix: &Prefix) -> Vec<JobDefinition> {
 /// Every job that comes with the program: the eight, then those about floods, scans, brute force, failure ratios and
 /// servers that are down.
 pub fn everything(prefix: &Prefix) -> Vec<JobDefinition> {
-    catalogue(prefix).into_iter().chain(more::jobs(prefix)).collect()
+    by_topic(prefix).flat_map(|(_, jobs)| jobs).collect()
+}
+
+/// What jobs are about, for the person who reads their results and has never seen them.
+#[derive(Debug)]
+pub struct Topic {
+    /// Its part of the ids.
+    pub slug: &'static str,
+    /// `availability` or `security`.
+    pub group: &'static str,
+    /// What an anomaly says, a sentence without its full stop.
+    pub what: &'static str,
+    /// Why it matters.
+    pub why: &'static str,
+    /// What usually causes it.
+    pub causes: &'static [&'static str],
+    /// What to do first.
+    pub steps: &'static [&'static str],
+}
+
+/// What the eight are about.
+static FAILED_SESSIONS: Topic = Topic {
+    slug: "avail_tcp_sess_fails",
+    group: "availability",
+    what: "More TCP connections to a service fail to establish than usual",
+    why: "Networks fail quietly: a dead server, a wrong firewall rule, a flood and a scan all show first as connections that \
+          never establish.",
+    causes: &[
+        "the server or its service is down or overloaded",
+        "a congested or unreliable path",
+        "a firewall rule or route that changed",
+        "a flood, a scan or the guessing of passwords",
+    ],
+    steps: &[
+        "look at the outcomes: refused means that the host answers and the service does not run, unanswered means path, \
+         firewall or overload, unreachable names the router that gave up",
+        "look who is hit: one client points at the client, one server at the server, everything at the network between",
+        "look what else changed in the same bucket",
+    ],
+};
+
+/// Every job that comes with the program, by what it is about; the eight first.
+pub fn by_topic(prefix: &Prefix) -> impl Iterator<Item = (&'static Topic, Vec<JobDefinition>)> {
+    std::iter::once((&FAILED_SESSIONS, catalogue(prefix))).chain(more::topics(prefix))
 }
 
 /// The job that watches the failed TCP sessions of one perspective.

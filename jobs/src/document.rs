@@ -3,6 +3,7 @@
 //! Owns how a result becomes a document in one vocabulary. Must not know how results are computed or sent.
 
 mod bucket;
+pub mod csv;
 mod job;
 mod record;
 mod session;

@@ -20,7 +20,7 @@ pub mod span;
 #[doc(hidden)]
 pub mod testing;
 
-pub use catalogue::{catalogue, everything, failed_sessions};
+pub use catalogue::{Topic, by_topic, catalogue, everything, failed_sessions};
 pub use definition::{DefinitionError, JobDefinition};
 pub use detector::{Detector, Function};
 pub use document::{Document, Documents, JobDocuments};

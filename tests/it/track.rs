@@ -1,9 +1,11 @@
 //! Packets of a real interface in a running server.
 
-use std::net::{TcpListener, TcpStream};
+use std::cmp::Reverse;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use tests::program::halfopen;
 use tests::server::Server;
+use tracker::service::service_name;
 
 /// Whether this process may capture packets (`CAP_NET_RAW`, bit 13 of the effective set).
 fn may_capture() -> bool {
@@ -105,6 +107,45 @@ fn the_live_table_shows_both_directions_and_what_a_rule_rejects() {
     let tables = server.wait_json("/api/v1/sessions/live?limit=1", |page| page["tables"][0]["threads"] == 2);
     assert_eq!(tables["tables"][0]["interface"], "lo");
     drop((streams, rejected));
+    assert!(server.stop().success());
+}
+
+/// The kernel spreads the datagrams over the threads by their ports, and gives the errors, which have none, to one of them.
+#[test]
+fn icmp_errors_find_the_sessions_of_the_other_thread() {
+    const SESSIONS: usize = 40;
+    if !may_capture() {
+        eprintln!("skipped: packet sockets need CAP_NET_RAW");
+        return;
+    }
+    // Of two ports without a name the lower one is the server's.
+    let port = |socket: &UdpSocket| socket.local_addr().unwrap().port();
+    let bound = std::iter::repeat_with(|| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let mut clients: Vec<UdpSocket> =
+        bound.filter(|socket| service_name(17, port(socket)).is_none()).take(SESSIONS + 1).collect();
+    clients.sort_by_key(|socket| Reverse(port(socket)));
+    let closed = clients.pop().unwrap().local_addr().unwrap();
+    let filter = format!("icmp or (udp and port {})", closed.port());
+    let environment = [
+        ("HALFOPEN_TRACK_INTERFACES", "lo"),
+        ("HALFOPEN_TRACK_FILTER", filter.as_str()),
+        ("HALFOPEN_TRACK_THREADS", "2"),
+        ("HALFOPEN_TRACK_RING_MIB", "4"),
+        ("HALFOPEN_TRACK_TIMEOUT_UDP_INITIAL", "2s"),
+        ("HALFOPEN_STORE_FLUSH", "1s"),
+    ];
+    let store = tempfile::tempdir().unwrap();
+    let mut server = Server::start(store.path(), &[], &environment);
+    server.wait_line("following packets");
+    for client in &clients {
+        client.send_to(b"anyone?", closed).unwrap();
+        // The kernel limits how many errors it sends in a second.
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+    let path = format!("/api/v1/sessions?from=now-1h&to=now&limit=100&port={}", closed.port());
+    let page = server.wait_json(&path, |page| page["items"].as_array().unwrap().len() >= SESSIONS);
+    let outcomes: Vec<_> = page["items"].as_array().unwrap().iter().map(|session| &session["outcome"]).collect();
+    assert!(outcomes.iter().all(|outcome| **outcome == "unreachable"), "{outcomes:?}");
     assert!(server.stop().success());
 }
 

@@ -128,8 +128,8 @@ fn message(version: u16, sequence: u32, sets: &[u8]) -> Vec<u8> {
     message
 }
 
-fn definition(fields: &[Field]) -> Vec<u8> {
-    let mut record = 256_u16.to_be_bytes().to_vec();
+fn definition(id: u16, fields: &[Field]) -> Vec<u8> {
+    let mut record = id.to_be_bytes().to_vec();
     record.extend((fields.len() as u16).to_be_bytes());
     for &(id, enterprise, length) in fields {
         record.extend((id | if enterprise > 0 { 0x8000 } else { 0 }).to_be_bytes());
@@ -175,8 +175,24 @@ fn templated(name: &'static str, version: u16, fields: &[Field], messages: u32) 
         }
         data.push(message(version, sequence, &set(256, &body)));
     }
-    let template = message(version, 0, &set(if version == 10 { 2 } else { 0 }, &definition(fields)));
+    let template = message(version, 0, &set(if version == 10 { 2 } else { 0 }, &definition(256, fields)));
     Stream { name, template: Some(template), data, records }
+}
+
+/// IPFIX messages of nothing but templates, ever other ones: each redefines or adds as many as fit, in a random order of
+/// fields.
+pub fn storm(messages: u32) -> Vec<Vec<u8>> {
+    let mut random = Seeded(2);
+    let mut message_of = |sequence| {
+        let mut body = Vec::new();
+        while body.len() < ROOM {
+            let mut fields = TWENTY.to_vec();
+            (1..fields.len()).for_each(|place| fields.swap(place, random.below(place as u64 + 1) as usize));
+            body.extend(definition(256 + random.below(65_000) as u16, &fields));
+        }
+        message(10, sequence, &set(2, &body))
+    };
+    (0..messages).map(&mut message_of).collect()
 }
 
 fn v5(messages: u32) -> Stream {

@@ -235,12 +235,8 @@ pub enum Results {
         /// Only the results of this job
         #[arg(long, value_name = "ID", conflicts_with = "filter")]
         job: Option<String>,
-        #[arg(
-            long,
-            value_name = "LIST",
-            conflicts_with = "filter",
-            help = "Of records,buckets,influencers,model_plot,overall_buckets [default: the first three]"
-        )]
+        /// Of records,buckets,influencers,model_plot,overall_buckets [default: the first three]
+        #[arg(long, value_name = "LIST", conflicts_with = "filter")]
         documents: Option<analytics::Parts>,
         /// Store and configuration
         #[command(flatten)]

@@ -1,12 +1,14 @@
 //! `halfopen results`: what detection found, as documents.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 
-use ::jobs::document::write;
+use ::jobs::document::csv::CsvTable;
+use ::jobs::document::write::ndjson;
 use ::jobs::{Document, Documents, JobId, Schema};
 use analytics::jobs::JobShelf;
 use analytics::{AnomalyFilter, Filter, Order, Parts, ResultStore, Selection, SessionStore};
+use anyhow::Context as _;
 use tracker::{Micros, Perspective};
 
 use super::args::{DocumentFormat, Place, SchemaName};
@@ -33,7 +35,6 @@ pub fn export(schema: SchemaName, format: DocumentFormat, wanted: Wanted<'_>, pl
     let (from, to) = (millis(wanted.from, i64::MIN)?, millis(wanted.to, i64::MAX)?);
     let prefix = jobs::prefix(&config)?;
     let results = ResultStore::open(&store);
-    let mut out = output::stdout();
     if wanted.filter.is_some() {
         let filter = AnomalyFilter {
             order: Order::Time,
@@ -43,9 +44,10 @@ pub fn export(schema: SchemaName, format: DocumentFormat, wanted: Wanted<'_>, pl
         };
         let documents = Documents::new(schema.into(), prefix);
         let records = results.anomalies(&filter)?;
-        let mut lines = lines(format, records.iter().map(|record| documents.record(record)));
-        let written = lines.try_for_each(|line| out.write_all(line.as_bytes())).and_then(|()| out.flush());
-        return output::finish(written, Exit::Ok);
+        return print(format, |take| {
+            let _ = records.iter().try_for_each(|record| take(documents.record(record)));
+            Ok(())
+        });
     }
     let job = wanted.job.map(JobId::new).transpose().or_exit(Exit::Usage)?;
     if let Some(job) = &job {
@@ -56,29 +58,32 @@ pub fn export(schema: SchemaName, format: DocumentFormat, wanted: Wanted<'_>, pl
     }
     let selection =
         Selection { from, to, job, parts: wanted.parts, min_score: 0.0, schema: Some(schema.into()), prefix };
-    let mut written = Ok(());
-    // Only what has a line of its own can be written as it comes.
-    let mut whole = Vec::new();
-    results.documents(&selection, &mut |document| {
-        if format == DocumentFormat::Csv {
-            whole.push(document);
-            return ControlFlow::Continue(());
-        }
-        written = lines(format, [document]).try_for_each(|line| out.write_all(line.as_bytes()));
-        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    let mut rest = lines(format, whole);
-    let written = written.and_then(|()| rest.try_for_each(|line| out.write_all(line.as_bytes())));
-    output::finish(written.and_then(|()| out.flush()), Exit::Ok)
+    print(format, |take| Ok(results.documents(&selection, take)?))
 }
 
-fn lines<'a>(
+/// Prints what `read` gives, as it comes; a table when all of it has come, because its header names every column.
+fn print(
     format: DocumentFormat,
-    documents: impl IntoIterator<Item = Document> + 'a,
-) -> Box<dyn Iterator<Item = String> + 'a> {
-    let documents = documents.into_iter();
+    read: impl FnOnce(&mut dyn FnMut(Document) -> ControlFlow<()>) -> Result<(), Failed>,
+) -> Result<Exit, Failed> {
+    let mut out = output::stdout();
+    let mut written = Ok(());
+    let each = |write: &mut dyn FnMut(Document) -> io::Result<()>| {
+        read(&mut |document| {
+            written = write(document);
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })
+    };
     match format {
-        DocumentFormat::Ndjson => Box::new(write::ndjson(documents)),
-        DocumentFormat::Csv => Box::new(write::csv(documents)),
+        DocumentFormat::Ndjson => {
+            each(&mut |document| ndjson([document]).try_for_each(|line| out.write_all(line.as_bytes())))?
+        }
+        DocumentFormat::Csv => {
+            let mut table = CsvTable::new(tempfile::tempfile().context("failed to make a temporary file")?);
+            each(&mut |document| table.push_document(document))?;
+            let mut lines = written.and_then(|()| table.lines()).context("failed to keep rows in a temporary file")?;
+            written = lines.try_for_each(|line| out.write_all(line?.as_bytes()));
+        }
     }
+    output::finish(written.and_then(|()| out.flush()), Exit::Ok)
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use jobs::{Schema, failed_sessions};
+use jobs::{JobDefinition, Schema, everything, failed_sessions};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -13,6 +13,7 @@ use super::imported::work;
 use crate::format::download;
 use crate::params::{NoParams, Params, flag};
 use crate::problem::{Problem, ProblemDocument};
+use crate::wire::catalogue::{self, CatalogueList};
 use crate::wire::imported::ImportedJob;
 use crate::wire::job::{JobList, list, perspective};
 
@@ -63,10 +64,44 @@ pub async fn job_file(
     let view = perspective(&view).ok_or_else(|| {
         Problem::not_found(format!("unknown perspective {view:?}, expected edge, inbound, outbound or private"))
     })?;
-    let job = failed_sessions(&app.settings.prefix, schema, view);
+    Ok(file(&failed_sessions(&app.settings.prefix, schema, view), query))
+}
+
+fn file(job: &JobDefinition, query: JobFileQuery) -> Response {
     let mut response = download(job.file(), "application/json", &job.file_name());
     if query.preview {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
     }
-    Ok(response)
+    response
+}
+
+/// Every job that comes with the program, by what it is about, with what to do when it finds something.
+#[utoipa::path(get, path = "/api/v1/jobs/catalogue", tag = "jobs", responses(
+    (status = 200, body = CatalogueList),
+    (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
+))]
+pub async fn job_catalogue(
+    State(app): App,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<Json<CatalogueList>, Problem> {
+    Ok(Json(catalogue::list(&app.settings.prefix)))
+}
+
+/// The file of a job that comes with the program: a JSON array of `{job, datafeed}` as Kibana imports it.
+#[utoipa::path(get, path = "/api/v1/jobs/catalogue/{id}", tag = "jobs",
+    params(("id" = String, Path, description = "job id"), JobFileQuery),
+    responses(
+        (status = 200, body = serde_json::Value, content_type = "application/json"),
+        (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, body = ProblemDocument, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn catalogue_file(
+    State(app): App,
+    Path(id): Path<String>,
+    Params(query): Params<JobFileQuery>,
+) -> Result<Response, Problem> {
+    let found = everything(&app.settings.prefix).into_iter().find(|job| job.id.as_str() == id);
+    let job = found.ok_or_else(|| Problem::not_found(format!("no job {id:?} comes with the program")))?;
+    Ok(file(&job, query))
 }

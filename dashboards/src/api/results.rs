@@ -1,8 +1,9 @@
 //! `/results` and what an imported job found: result documents for other programs.
 
 use std::convert::Infallible;
+use std::fs::File;
+use std::io;
 use std::ops::ControlFlow;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use analytics::{AnomalyFilter, Filter, Parts, Selection};
@@ -12,7 +13,8 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
-use jobs::document::write::{bulk, csv, ndjson};
+use jobs::document::csv::CsvTable;
+use jobs::document::write::{bulk, ndjson};
 use jobs::{Document, Documents, Schema};
 use serde::Deserialize;
 use serde_json::Value;
@@ -21,7 +23,7 @@ use utoipa::IntoParams;
 use super::imported::{known, work};
 use super::{App, Shared};
 use crate::format::{Format, download};
-use crate::params::{Params, text};
+use crate::params::{Both, Choice, Chosen, Params, text};
 use crate::problem::{Problem, ProblemDocument};
 use crate::source::ask;
 use crate::time::{TimeRange, When};
@@ -29,18 +31,10 @@ use crate::time::{TimeRange, When};
 /// Documents that wait for whoever takes them.
 const WAITING: usize = 256;
 
+/// What every question about result documents has.
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct ResultQuery {
-    /// Vocabulary of the documents: ecs (the default) or codex.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    schema: Option<Schema>,
-    /// ndjson (the default), csv, or bulk, which Elasticsearch's `_bulk` takes; else by `Accept`.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    format: Option<Form>,
+pub struct DocumentParams {
     /// Start of the range; 24 hours before its end when absent.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
@@ -53,6 +47,20 @@ pub struct ResultQuery {
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
     documents: Option<Parts>,
+    /// Vocabulary of the documents: ecs or codex. When absent, that of the job's definition; of detection, ecs.
+    #[serde(default, deserialize_with = "text")]
+    #[param(value_type = Option<String>)]
+    schema: Option<Schema>,
+    /// json (an object with `items`, the default of one job's results), ndjson (that of all results, where `Accept` names
+    /// no other), csv, or bulk, which Elasticsearch's `_bulk` takes.
+    #[serde(default, deserialize_with = "text")]
+    #[param(value_type = Option<String>)]
+    format: Option<Chosen<Form>>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ResultQuery {
     /// Only records of detection that pass, in the filter language; nothing else is then given.
     #[serde(default, deserialize_with = "text")]
     #[param(value_type = Option<String>)]
@@ -60,29 +68,8 @@ pub struct ResultQuery {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct JobResultQuery {
-    /// Vocabulary of the documents: ecs or codex; that of the definition when absent.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    schema: Option<Schema>,
-    /// json (the default: an object with `items`), ndjson, csv, or bulk, which Elasticsearch's `_bulk` takes.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    format: Option<Form>,
-    /// Start of the range; 24 hours before its end when absent.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    from: Option<When>,
-    /// End of the range; now when absent.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    to: Option<When>,
-    /// Of `records`, `buckets`, `influencers`, `model_plot` and `overall_buckets`, by commas; the first three when absent.
-    #[serde(default, deserialize_with = "text")]
-    #[param(value_type = Option<String>)]
-    documents: Option<Parts>,
     /// Only documents of this score or more (0-100).
     #[serde(default)]
     min_score: f64,
@@ -96,37 +83,26 @@ enum Form {
     Bulk,
 }
 
-impl FromStr for Form {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, &'static str> {
-        match name {
-            "json" => Ok(Self::Json),
-            "ndjson" => Ok(Self::Ndjson),
-            "csv" => Ok(Self::Csv),
-            "bulk" => Ok(Self::Bulk),
-            _ => Err("expected json, ndjson, csv or bulk"),
-        }
-    }
+impl Choice for Form {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("json", Self::Json), ("ndjson", Self::Ndjson), ("csv", Self::Csv), ("bulk", Self::Bulk)];
 }
 
 /// Records, buckets and influencers of every job, imported ones too, as documents with the field names of Elastic's
 /// anomaly results; on request what the models expected, and overall buckets.
-#[utoipa::path(get, path = "/api/v1/results", tag = "jobs", params(ResultQuery), responses(
+#[utoipa::path(get, path = "/api/v1/results", tag = "jobs", params(DocumentParams, ResultQuery), responses(
     (status = 200, content((serde_json::Value = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
     (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub async fn results(
     State(app): App,
     headers: HeaderMap,
-    Params(query): Params<ResultQuery>,
+    Params(Both(asked, query)): Params<Both<DocumentParams, ResultQuery>>,
 ) -> Result<Response, Problem> {
-    let range = TimeRange::new(query.from, query.to, app.now())?;
-    let schema = query.schema.unwrap_or(Schema::Ecs);
-    let form = query.format.unwrap_or(match Format::of(None, &headers) {
-        Format::Csv => Form::Csv,
-        _ => Form::Ndjson,
-    });
+    let range = TimeRange::new(asked.from, asked.to, app.now())?;
+    let schema = asked.schema.unwrap_or(Schema::Ecs);
+    let accepted = if Format::of(None, &headers) == Format::Csv { Form::Csv } else { Form::Ndjson };
+    let form = asked.format.map_or(accepted, |Chosen(form)| form);
     let name = format!("halfopen_{schema}_results");
     let index = format!("halfopen-anomalies-{schema}");
     let prefix = app.settings.prefix.clone();
@@ -139,7 +115,7 @@ pub async fn results(
         return written(all, form, &name, index).await;
     }
     let (from, to) = (range.from, range.to);
-    let parts = query.documents.unwrap_or_default();
+    let parts = asked.documents.unwrap_or_default();
     let wanted = Selection { from, to, job: None, parts, min_score: 0.0, schema: Some(schema), prefix };
     written(selected(&app, wanted), form, &name, index).await
 }
@@ -147,7 +123,7 @@ pub async fn results(
 /// What an imported job found: records, buckets and influencers as documents with the field names of Elastic's anomaly
 /// results; on request what its models expected, where the definition has them kept (`model_plot_config`).
 #[utoipa::path(get, path = "/api/v1/jobs/imported/{id}/results", tag = "jobs",
-    params(("id" = String, Path, description = "job id"), JobResultQuery),
+    params(("id" = String, Path, description = "job id"), DocumentParams, JobResultQuery),
     responses(
         (status = 200, content((serde_json::Value = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"))),
         (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
@@ -157,22 +133,23 @@ pub async fn results(
 pub async fn job_results(
     State(app): App,
     Path(id): Path<String>,
-    Params(query): Params<JobResultQuery>,
+    Params(Both(asked, query)): Params<Both<DocumentParams, JobResultQuery>>,
 ) -> Result<Response, Problem> {
-    let range = TimeRange::new(query.from, query.to, app.now())?;
+    let range = TimeRange::new(asked.from, asked.to, app.now())?;
     let job = work(&app, move |shelf| known(shelf, &id)).await?;
-    let vocabulary = query.schema.map_or_else(String::new, |schema| format!("_{schema}"));
+    let vocabulary = asked.schema.map_or_else(String::new, |schema| format!("_{schema}"));
     let (name, index) = (format!("{job}{vocabulary}_results"), format!("halfopen-anomalies-{job}"));
     let wanted = Selection {
         from: range.from,
         to: range.to,
         job: Some(job),
-        parts: query.documents.unwrap_or_default(),
+        parts: asked.documents.unwrap_or_default(),
         min_score: query.min_score,
-        schema: query.schema,
+        schema: asked.schema,
         prefix: app.settings.prefix.clone(),
     };
-    written(selected(&app, wanted), query.format.unwrap_or(Form::Json), &name, index).await
+    let form = asked.format.map_or(Form::Json, |Chosen(form)| form);
+    written(selected(&app, wanted), form, &name, index).await
 }
 
 type Documented = futures::stream::BoxStream<'static, Document>;
@@ -208,17 +185,40 @@ async fn written(
             let body = lines(documents, index, |document, index| bulk([document], index).collect());
             download(body, "application/x-ndjson", &format!("{name}_bulk.ndjson"))
         }
-        Form::Csv => {
-            // The header names the columns of all of them.
-            let all: Vec<Document> = documents.collect().await;
-            let rows = futures::stream::iter(csv(all).map(Ok::<_, Infallible>));
-            download(Body::from_stream(rows), "text/csv; charset=utf-8", &format!("{name}.csv"))
-        }
+        Form::Csv => download(Body::from_stream(table(documents)), "text/csv; charset=utf-8", &format!("{name}.csv")),
         Form::Json => {
             let items: Vec<Value> = documents.map(|document| Value::Object(document.body)).collect().await;
             Json(serde_json::json!({"items": items})).into_response()
         }
     })
+}
+
+/// Documents as a CSV table. Its header names the columns of all of them: the rows wait in a file until the last one is
+/// read. A failure ends the stream before its end, so that nobody takes a part for the whole.
+fn table(
+    documents: impl futures::Stream<Item = Document> + Send + 'static,
+) -> impl futures::Stream<Item = io::Result<String>> {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(WAITING);
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || {
+        let gathered = || -> io::Result<CsvTable<File>> {
+            let mut table = CsvTable::new(tempfile::tempfile()?);
+            let mut documents = std::pin::pin!(documents);
+            while let Some(document) = runtime.block_on(documents.next()) {
+                table.push_document(document)?;
+            }
+            Ok(table)
+        };
+        match gathered().and_then(CsvTable::lines) {
+            // Whoever asked may have gone.
+            Ok(mut lines) => drop(lines.try_for_each(|line| sender.blocking_send(line))),
+            Err(error) => {
+                tracing::error!(%error, "results cannot be written as a table");
+                drop(sender.blocking_send(Err(error)));
+            }
+        }
+    });
+    futures::stream::poll_fn(move |context| receiver.poll_recv(context))
 }
 
 /// Documents as lines, as they come.

@@ -138,11 +138,12 @@ impl ImportedJob {
     }
 }
 
-/// `high_count by server.port over client.ip partition server.ip`
 fn in_words(detector: &jobs::Detector) -> String {
-    if let Some(description) = &detector.description {
-        return description.clone();
-    }
+    detector.description.clone().unwrap_or_else(|| formula(detector))
+}
+
+/// `high_count by server.port over client.ip partition server.ip`
+pub fn formula(detector: &jobs::Detector) -> String {
     let mut text = detector.function.as_str().to_owned();
     if let Some(field) = &detector.field {
         text.extend(["(", field.as_str(), ")"]);

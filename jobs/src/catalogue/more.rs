@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 use tracker::Perspective;
 
-use super::{custom_settings, failed_sessions, influencers, within};
+use super::{Topic, custom_settings, failed_sessions, influencers, within};
 use crate::definition::JobDefinition;
 use crate::detector::{Detector, Function};
 use crate::id::{JobId, Prefix};
@@ -24,7 +24,7 @@ const ALL: [Perspective; 4] = [Perspective::Edge, Perspective::Inbound, Perspect
 const OWN_SERVERS: [Perspective; 2] = [Perspective::Inbound, Perspective::Private];
 const REACHED: [Perspective; 3] = [Perspective::Inbound, Perspective::Outbound, Perspective::Private];
 
-/// What a topic watches.
+/// What is watched.
 #[derive(Clone, Copy)]
 enum Watch {
     /// Handshakes that never ended, from one client among others.
@@ -45,189 +45,202 @@ enum Watch {
     Served,
 }
 
-struct Topic {
-    slug: &'static str,
-    group: &'static str,
+struct Plan {
+    topic: Topic,
     span: Span,
     perspectives: &'static [Perspective],
     watch: Watch,
-    what: &'static str,
-    why: &'static str,
-    causes: &'static [&'static str],
-    steps: &'static [&'static str],
 }
 
-const TOPICS: [Topic; 9] = [
-    Topic {
-        slug: "sec_syn_flood_direct",
-        group: "security",
+static PLANS: [Plan; 9] = [
+    Plan {
         span: Span::minutes(5),
         perspectives: &ALL,
         watch: Watch::Flood,
-        what: "One client opens far more TCP handshakes to a server than others do and leaves them unfinished",
-        why: "Half-open connections fill the server's backlog until it accepts nobody else.",
-        causes: &[
-            "a SYN flood from a single source, possibly with a forged address",
-            "a client or load balancer in a retry loop against a server that drops its packets",
-            "a firewall that lets SYNs through and drops the rest",
-        ],
-        steps: &[
-            "look whether other clients of the server still get through: their failed sessions rise when the backlog is full",
-            "compare the source with inventory; a known client points at a retry loop or a path that loses packets one way",
-            "limit or block the source at the border and turn SYN cookies on at the server",
-        ],
+        topic: Topic {
+            slug: "sec_syn_flood_direct",
+            group: "security",
+            what: "One client opens far more TCP handshakes to a server than others do and leaves them unfinished",
+            why: "Half-open connections fill the server's backlog until it accepts nobody else.",
+            causes: &[
+                "a SYN flood from a single source, possibly with a forged address",
+                "a client or load balancer in a retry loop against a server that drops its packets",
+                "a firewall that lets SYNs through and drops the rest",
+            ],
+            steps: &[
+                "look whether other clients of the server still get through: their failed sessions rise when the backlog is full",
+                "compare the source with inventory; a known client points at a retry loop or a path that loses packets one way",
+                "limit or block the source at the border and turn SYN cookies on at the server",
+            ],
+        },
     },
-    Topic {
-        slug: "sec_syn_flood_dist",
-        group: "security",
+    Plan {
         span: Span::minutes(5),
         perspectives: &ALL,
         watch: Watch::FloodClients,
-        what: "Unusually many clients leave TCP handshakes to a server unfinished",
-        why: "A distributed flood stays below every limit per source and still exhausts the server or the firewall before it.",
-        causes: &[
-            "a SYN flood of many or forged sources",
-            "the server or a device before it lost its state or its return path, so that everyone's handshake hangs",
-            "a popular service that is overloaded",
-        ],
-        steps: &[
-            "look at the outcomes: unanswered handshakes of known clients mean an outage, of never seen ones a flood",
-            "check the server's backlog and the session table of the firewall before it",
-            "ask the provider for filtering when the line itself is full",
-        ],
+        topic: Topic {
+            slug: "sec_syn_flood_dist",
+            group: "security",
+            what: "Unusually many clients leave TCP handshakes to a server unfinished",
+            why: "A distributed flood stays below every limit per source and still exhausts the server or the firewall before it.",
+            causes: &[
+                "a SYN flood of many or forged sources",
+                "the server or a device before it lost its state or its return path, so that everyone's handshake hangs",
+                "a popular service that is overloaded",
+            ],
+            steps: &[
+                "look at the outcomes: unanswered handshakes of known clients mean an outage, of never seen ones a flood",
+                "check the server's backlog and the session table of the firewall before it",
+                "ask the provider for filtering when the line itself is full",
+            ],
+        },
     },
-    Topic {
-        slug: "sec_portscan_direct",
-        group: "security",
+    Plan {
         span: Span::minutes(15),
         perspectives: &ALL,
         watch: Watch::Ports,
-        what: "One client tries far more ports of one server, without success, than clients do",
-        why: "Somebody is finding out what can be attacked, or a program is looking for a service that moved.",
-        causes: &[
-            "a port scan of one host",
-            "a vulnerability scanner of your own",
-            "a misconfigured client that tries port after port",
-        ],
-        steps: &[
-            "compare the client with the list of your own scanners",
-            "look which of the client's sessions did establish: those services were found",
-            "block a stranger at the border; look for compromise of a client of your own",
-        ],
+        topic: Topic {
+            slug: "sec_portscan_direct",
+            group: "security",
+            what: "One client tries far more ports of one server, without success, than clients do",
+            why: "Somebody is finding out what can be attacked, or a program is looking for a service that moved.",
+            causes: &[
+                "a port scan of one host",
+                "a vulnerability scanner of your own",
+                "a misconfigured client that tries port after port",
+            ],
+            steps: &[
+                "compare the client with the list of your own scanners",
+                "look which of the client's sessions did establish: those services were found",
+                "block a stranger at the border; look for compromise of a client of your own",
+            ],
+        },
     },
-    Topic {
-        slug: "sec_portscan_dist",
-        group: "security",
+    Plan {
         span: Span::minutes(15),
         perspectives: &ALL,
         watch: Watch::PortsOfServer,
-        what: "Unusually many ports of one server are tried without success, by whomever",
-        why: "A scan that is shared among many sources stays small for each of them.",
-        causes: &["a port scan by a botnet or through proxies", "a server that lost many of its services at once"],
-        steps: &[
-            "look whether ports that used to be served are among them: then it is an outage",
-            "look at the clients' networks and whether they try other servers too",
-        ],
+        topic: Topic {
+            slug: "sec_portscan_dist",
+            group: "security",
+            what: "Unusually many ports of one server are tried without success, by whomever",
+            why: "A scan that is shared among many sources stays small for each of them.",
+            causes: &["a port scan by a botnet or through proxies", "a server that lost many of its services at once"],
+            steps: &[
+                "look whether ports that used to be served are among them: then it is an outage",
+                "look at the clients' networks and whether they try other servers too",
+            ],
+        },
     },
-    Topic {
-        slug: "sec_portscan_fast",
-        group: "security",
+    Plan {
         span: Span::minutes(5),
         perspectives: &ALL,
         watch: Watch::PortsOfClient,
-        what: "One client tries far more ports within minutes, on whatever servers, than clients do",
-        why: "Fast scans precede automated attacks and worms.",
-        causes: &["a scan across many hosts", "malware that spreads", "an inventory or monitoring tool"],
-        steps: &[
-            "isolate a client of your own that is no known scanner",
-            "look which servers answered, and when it began",
-        ],
+        topic: Topic {
+            slug: "sec_portscan_fast",
+            group: "security",
+            what: "One client tries far more ports within minutes, on whatever servers, than clients do",
+            why: "Fast scans precede automated attacks and worms.",
+            causes: &["a scan across many hosts", "malware that spreads", "an inventory or monitoring tool"],
+            steps: &[
+                "isolate a client of your own that is no known scanner",
+                "look which servers answered, and when it began",
+            ],
+        },
     },
-    Topic {
-        slug: "sec_portscan_slow",
-        group: "security",
+    Plan {
         span: Span::hours(6),
         perspectives: &ALL,
         watch: Watch::PortsOfClient,
-        what: "One client tries far more ports over hours, on whatever servers, than clients do",
-        why: "A patient scan stays below limits per minute; over hours it shows.",
-        causes: &[
-            "a scan that is slowed down to stay unseen",
-            "a client with an outdated configuration that tries again and again",
-        ],
-        steps: &[
-            "list the client's failed sessions by server and port: a scan walks, a configuration repeats",
-            "look for the same pattern in the days before",
-        ],
+        topic: Topic {
+            slug: "sec_portscan_slow",
+            group: "security",
+            what: "One client tries far more ports over hours, on whatever servers, than clients do",
+            why: "A patient scan stays below limits per minute; over hours it shows.",
+            causes: &[
+                "a scan that is slowed down to stay unseen",
+                "a client with an outdated configuration that tries again and again",
+            ],
+            steps: &[
+                "list the client's failed sessions by server and port: a scan walks, a configuration repeats",
+                "look for the same pattern in the days before",
+            ],
+        },
     },
-    Topic {
-        slug: "sec_brute_force",
-        group: "security",
+    Plan {
         span: Span::minutes(15),
         perspectives: &REACHED,
         watch: Watch::RemoteAccess,
-        what: "One client connects to a remote-access service (SSH, RDP, SMB, VNC, WinRM, Telnet, FTP) far more often than others do",
-        why: "Guessing passwords takes many connections; one that succeeds is a break-in.",
-        causes: &[
-            "a brute-force or password-spraying attack",
-            "a script or backup whose password changed",
-            "an automation that opens a connection per command",
-        ],
-        steps: &[
-            "look for a successful log-in of the client in the server's log",
-            "compare the client with automation of your own",
-            "block the client, and close remote access to the outside where it is not needed",
-        ],
+        topic: Topic {
+            slug: "sec_brute_force",
+            group: "security",
+            what: "One client connects to a remote-access service (SSH, RDP, SMB, VNC, WinRM, Telnet, FTP) far more often than others do",
+            why: "Guessing passwords takes many connections; one that succeeds is a break-in.",
+            causes: &[
+                "a brute-force or password-spraying attack",
+                "a script or backup whose password changed",
+                "an automation that opens a connection per command",
+            ],
+            steps: &[
+                "look for a successful log-in of the client in the server's log",
+                "compare the client with automation of your own",
+                "block the client, and close remote access to the outside where it is not needed",
+            ],
+        },
     },
-    Topic {
-        slug: "avail_fail_ratio",
-        group: "availability",
+    Plan {
         span: Span::minutes(15),
         perspectives: &ALL,
         watch: Watch::Ratio,
-        what: "A larger part of the attempts to reach a server fails than usual",
-        why: "The ratio tells an outage from mere growth: it does not rise because more people come.",
-        causes: &[
-            "an overloaded or partly failed server",
-            "a congested or unreliable path",
-            "a firewall rule that catches part of the clients",
-        ],
-        steps: &[
-            "look at the outcomes: refused means the server answers and the service does not run; unanswered means path, firewall or overload",
-            "look whether all clients share it or one network alone",
-        ],
+        topic: Topic {
+            slug: "avail_fail_ratio",
+            group: "availability",
+            what: "A larger part of the attempts to reach a server fails than usual",
+            why: "The ratio tells an outage from mere growth: it does not rise because more people come.",
+            causes: &[
+                "an overloaded or partly failed server",
+                "a congested or unreliable path",
+                "a firewall rule that catches part of the clients",
+            ],
+            steps: &[
+                "look at the outcomes: refused means the server answers and the service does not run; unanswered means path, firewall or overload",
+                "look whether all clients share it or one network alone",
+            ],
+        },
     },
-    Topic {
-        slug: "avail_server_down",
-        group: "availability",
+    Plan {
         span: Span::minutes(15),
         perspectives: &OWN_SERVERS,
         watch: Watch::Served,
-        what: "Fewer sessions of a server establish than usual at this time",
-        why: "A server that is down serves nobody, and clients that give up make no failures to count.",
-        causes: &[
-            "the server, its service or its network is down",
-            "clients were moved to another server",
-            "a holiday",
-        ],
-        steps: &[
-            "look at the failed sessions of the same server: attempts that fail mean that it is down, none mean that nobody tries",
-            "reach the server from two places",
-            "ask whether it was moved on purpose",
-        ],
+        topic: Topic {
+            slug: "avail_server_down",
+            group: "availability",
+            what: "Fewer sessions of a server establish than usual at this time",
+            why: "A server that is down serves nobody, and clients that give up make no failures to count.",
+            causes: &[
+                "the server, its service or its network is down",
+                "clients were moved to another server",
+                "a holiday",
+            ],
+            steps: &[
+                "look at the failed sessions of the same server: attempts that fail mean that it is down, none mean that nobody tries",
+                "reach the server from two places",
+                "ask whether it was moved on purpose",
+            ],
+        },
     },
 ];
 
-/// Every job of this file, by topic, vocabulary and perspective.
-pub fn jobs(prefix: &Prefix) -> Vec<JobDefinition> {
-    let each = |topic: &'static Topic| {
-        let pairs = Schema::ALL.into_iter().flat_map(move |s| topic.perspectives.iter().map(move |&p| (s, p)));
-        pairs.map(move |(schema, perspective)| job(prefix, topic, schema, perspective))
-    };
-    TOPICS.iter().flat_map(each).collect()
+/// Every topic of this file with its jobs, by vocabulary and perspective.
+pub fn topics(prefix: &Prefix) -> impl Iterator<Item = (&'static Topic, Vec<JobDefinition>)> {
+    PLANS.iter().map(move |plan| {
+        let pairs = Schema::ALL.into_iter().flat_map(|s| plan.perspectives.iter().map(move |&p| (s, p)));
+        (&plan.topic, pairs.map(|(schema, perspective)| job(prefix, plan, schema, perspective)).collect())
+    })
 }
 
-fn job(prefix: &Prefix, topic: &Topic, schema: Schema, perspective: Perspective) -> JobDefinition {
+fn job(prefix: &Prefix, plan: &Plan, schema: Schema, perspective: Perspective) -> JobDefinition {
+    let topic = &plan.topic;
     let id = JobId::about(prefix, schema, topic.slug, perspective);
     let mut job = failed_sessions(prefix, schema, perspective);
     let causes = topic.causes.join("; ");
@@ -237,15 +250,15 @@ fn job(prefix: &Prefix, topic: &Topic, schema: Schema, perspective: Perspective)
     job.custom_settings = custom_settings(schema, perspective);
     let guide = json!({"why": topic.why, "causes": topic.causes, "first_steps": topic.steps});
     job.custom_settings.insert("guide".to_owned(), guide);
-    job.analysis.bucket_span = Some(topic.span);
-    job.analysis.detectors = vec![Detector { description: Some(lower(topic.what)), ..detector(topic.watch, schema) }];
+    job.analysis.bucket_span = Some(plan.span);
+    job.analysis.detectors = vec![Detector { description: Some(lower(topic.what)), ..detector(plan.watch, schema) }];
     job.analysis.influencers =
         influencers(perspective).into_iter().map(|concept| concept.field(schema).to_owned()).collect();
     if let Some(datafeed) = &mut job.datafeed {
         datafeed.id = id.datafeed();
-        datafeed.query = within(schema, perspective, filter(topic.watch, schema));
-        datafeed.frequency = Some(Span::seconds(topic.span.as_seconds().min(1_800) / 2));
-        datafeed.runtime_mappings = matches!(topic.watch, Watch::Ratio).then(|| failed(schema));
+        datafeed.query = within(schema, perspective, filter(plan.watch, schema));
+        datafeed.frequency = Some(Span::seconds(plan.span.as_seconds().min(1_800) / 2));
+        datafeed.runtime_mappings = matches!(plan.watch, Watch::Ratio).then(|| failed(schema));
     }
     job.id = id;
     job

@@ -1,11 +1,13 @@
 //! Documents in both vocabularies, held against goldens, and their text forms.
 
+use std::io::Cursor;
 use std::net::IpAddr;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tracker::Outcome;
 
-use super::write::{bulk, csv, csv_line, ndjson};
+use super::csv::{CsvTable, csv_line, csv_text};
+use super::write::{bulk, ndjson};
 use super::*;
 use crate::result::{
     AnomalyRecord, BucketResult, Cause, Expectation, Explanation, Influencer, InfluencerResult, Level, OutcomeCount,
@@ -223,15 +225,36 @@ fn ndjson_and_bulk() {
     assert!(!source.contains("\"_id\""));
 }
 
+fn table(documents: Vec<Document>) -> Vec<String> {
+    let mut table = CsvTable::new(Cursor::new(Vec::new()));
+    documents.into_iter().for_each(|document| table.push_document(document).unwrap());
+    table.lines().unwrap().map(Result::unwrap).collect()
+}
+
 #[test]
 fn csv_has_one_width() {
     let documents = all(Schema::Codex);
-    let lines: Vec<String> = csv(documents.clone()).collect();
+    let lines = table(documents.clone());
     assert_eq!(lines.len(), documents.len() + 1);
     assert!(lines[0].starts_with("_id,job_id,result_type,timestamp,bucket_span,detector_index"));
     assert!(lines[0].contains(",anomaly_score_explanation.anomaly_type,"));
     assert!(lines[1].contains(",192.0.2.9;192.0.2.10,"), "{}", lines[1]);
-    assert_eq!(csv([]).count(), 0);
+    assert!(table(Vec::new()).is_empty());
+}
+
+#[test]
+fn columns_that_come_late_are_empty_before() {
+    let objects = [json!({"a": 1, "b": {"c": "x\ny"}}), json!({"b": {"d": null}, "e": [1, "y"]})];
+    let text = csv_text(objects.iter().filter_map(Value::as_object).cloned()).unwrap();
+    assert_eq!(text, "a,b.c,b.d,e\r\n1,\"x\ny\",,\r\n,,,1;y\r\n");
+}
+
+#[test]
+fn a_spool_that_fails_is_an_error() {
+    let mut room = [0; 64];
+    let mut table = CsvTable::new(Cursor::new(room.as_mut_slice()));
+    all(Schema::Ecs).into_iter().for_each(|document| drop(table.push_document(document)));
+    assert!(table.lines().is_err());
 }
 
 #[test]

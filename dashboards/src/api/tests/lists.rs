@@ -139,3 +139,29 @@ async fn sessions_in_pages_and_as_arrow() {
     let batch = reader.next().unwrap().unwrap();
     assert_eq!(tracker::read_batch(&batch).unwrap(), (0..5).map(|n| session(n, 1)).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn the_catalogue_says_what_to_do_and_has_every_file() {
+    let answer = get(Fake::default(), "/api/v1/jobs/catalogue").await.json();
+    let topics = answer["items"].as_array().unwrap();
+    assert_eq!(topics[0]["topic"], "avail_tcp_sess_fails");
+    assert_eq!(topics.iter().map(|topic| topic["built_in"] == true).collect::<Vec<_>>()[..2], [true, false]);
+    let mut count = 0;
+    for topic in topics {
+        assert!(
+            !topic["causes"].as_array().unwrap().is_empty() && !topic["first_steps"].as_array().unwrap().is_empty()
+        );
+        assert!(topic["detectors"][0].as_str().is_some_and(|text| text.contains("count") || text.contains("mean")));
+        let jobs = topic["jobs"].as_array().unwrap();
+        let schemas: Vec<&str> = jobs.iter().map(|job| job["schema"].as_str().unwrap()).collect();
+        assert!(schemas.is_sorted_by(|a, b| a >= b), "ECS first: {schemas:?}");
+        for job in jobs {
+            let file = get(Fake::default(), job["href"].as_str().unwrap()).await;
+            assert_eq!(file.json()[0]["job"]["job_id"], job["job_id"]);
+            assert!(file.headers["content-disposition"].to_str().unwrap().contains(job["filename"].as_str().unwrap()));
+            count += 1;
+        }
+    }
+    assert_eq!(count, jobs::everything(&jobs::Prefix::default()).len());
+    assert_eq!(get(Fake::default(), "/api/v1/jobs/catalogue/none").await.status, 404);
+}

@@ -247,6 +247,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/catalogue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every job that comes with the program, by what it is about, with what to do when it finds something. */
+        get: operations["job_catalogue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/catalogue/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The file of a job that comes with the program: a JSON array of `{job, datafeed}` as Kibana imports it. */
+        get: operations["catalogue_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/import": {
         parameters: {
             query?: never;
@@ -940,6 +974,50 @@ export interface components {
         CalendarList: {
             /** @description By id. */
             items: components["schemas"]["CalendarItem"][];
+        };
+        /** @description A job of a topic in one vocabulary and perspective. */
+        CatalogueJob: {
+            /** @description Name of its file. */
+            filename: string;
+            /** @description Path of its file. */
+            href: string;
+            /** @description Id. */
+            job_id: string;
+            /** @description Perspective. */
+            perspective: components["schemas"]["Perspective"];
+            /** @description Vocabulary. */
+            schema: components["schemas"]["Schema"];
+        };
+        /** @description Every topic. */
+        CatalogueList: {
+            /** @description The topics: failed TCP sessions, which detection watches of itself, first. */
+            items: components["schemas"]["CatalogueTopic"][];
+        };
+        /** @description What some jobs are about, for the person who reads their results and has never seen them. */
+        CatalogueTopic: {
+            /**
+             * Format: int64
+             * @description Length of a bucket, seconds.
+             */
+            bucket_span: number;
+            /** @description Whether detection watches it without being told to. */
+            built_in: boolean;
+            /** @description What usually causes it. */
+            causes: string[];
+            /** @description What is watched, one line for each detector, in the names of ECS. */
+            detectors: string[];
+            /** @description What to do first. */
+            first_steps: string[];
+            /** @description `availability` or `security`. */
+            group: string;
+            /** @description Its jobs: ECS first, by perspective. */
+            jobs: components["schemas"]["CatalogueJob"][];
+            /** @description What an anomaly says. */
+            title: string;
+            /** @description Its part of the ids. */
+            topic: string;
+            /** @description Why it matters. */
+            why: string;
         };
         /** @description One cell. */
         Cell: {
@@ -2848,6 +2926,74 @@ export interface operations {
             };
         };
     };
+    job_catalogue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CatalogueList"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    catalogue_file: {
+        parameters: {
+            query?: {
+                /** @description 1: to be shown, not saved. */
+                preview?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description job id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     import_jobs: {
         parameters: {
             query?: {
@@ -3017,16 +3163,19 @@ export interface operations {
     job_results: {
         parameters: {
             query?: {
-                /** @description Vocabulary of the documents: ecs or codex; that of the definition when absent. */
-                schema?: string;
-                /** @description json (the default: an object with `items`), ndjson, csv, or bulk, which Elasticsearch's `_bulk` takes. */
-                format?: string;
                 /** @description Start of the range; 24 hours before its end when absent. */
                 from?: string;
                 /** @description End of the range; now when absent. */
                 to?: string;
                 /** @description Of `records`, `buckets`, `influencers`, `model_plot` and `overall_buckets`, by commas; the first three when absent. */
                 documents?: string;
+                /** @description Vocabulary of the documents: ecs or codex. When absent, that of the job's definition; of detection, ecs. */
+                schema?: string;
+                /**
+                 * @description json (an object with `items`, the default of one job's results), ndjson (that of all results, where `Accept` names
+                 *     no other), csv, or bulk, which Elasticsearch's `_bulk` takes.
+                 */
+                format?: string;
                 /** @description Only documents of this score or more (0-100). */
                 min_score?: number;
             };
@@ -3257,16 +3406,19 @@ export interface operations {
     results: {
         parameters: {
             query?: {
-                /** @description Vocabulary of the documents: ecs (the default) or codex. */
-                schema?: string;
-                /** @description ndjson (the default), csv, or bulk, which Elasticsearch's `_bulk` takes; else by `Accept`. */
-                format?: string;
                 /** @description Start of the range; 24 hours before its end when absent. */
                 from?: string;
                 /** @description End of the range; now when absent. */
                 to?: string;
                 /** @description Of `records`, `buckets`, `influencers`, `model_plot` and `overall_buckets`, by commas; the first three when absent. */
                 documents?: string;
+                /** @description Vocabulary of the documents: ecs or codex. When absent, that of the job's definition; of detection, ecs. */
+                schema?: string;
+                /**
+                 * @description json (an object with `items`, the default of one job's results), ndjson (that of all results, where `Accept` names
+                 *     no other), csv, or bulk, which Elasticsearch's `_bulk` takes.
+                 */
+                format?: string;
                 /** @description Only records of detection that pass, in the filter language; nothing else is then given. */
                 filter?: string;
             };
