@@ -116,7 +116,7 @@ fn kafka_has_every_result() {
             "halfopen",
             "--from-beginning",
             "--timeout-ms",
-            "8000",
+            "30000",
             "--property",
             "print.key=true",
         ],
