@@ -11,6 +11,9 @@ export interface Frame {
   axis: number;
 }
 
+/** Room at the right of a chart, pixels, for half a time label and the mark of the last bucket. */
+export const RIGHT = 18;
+
 /** Labels of a time axis: hours, with the date where a day begins or for steps of a day. */
 export function timeLabels(splits: readonly number[], increment: number, zone: Zone): string[] {
   let shown = '';

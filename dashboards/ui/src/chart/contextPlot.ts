@@ -2,7 +2,7 @@
 import type uPlot from 'uplot';
 import type { SeriesPoint } from '../api/types';
 import type { Span } from '../lib/range';
-import { type Frame, fromZero, gestures, timeAxis, timeScale, valueAxis } from './common';
+import { type Frame, fromZero, gestures, RIGHT, timeAxis, timeScale, valueAxis } from './common';
 import type { Palette } from './palette';
 
 export function contextOptions(
@@ -16,7 +16,7 @@ export function contextOptions(
     ...gestures(onzoom),
     ...time,
     scales: { ...time.scales, y: { range: fromZero } },
-    padding: [4, 0, 0, 0],
+    padding: [4, RIGHT, 0, 0],
     legend: { show: false },
     series: [{}, { stroke: colours.series, width: 1, fill: colours.band, points: { show: false } }],
     axes: [timeAxis(colours, frame), valueAxis(colours, frame, { values: () => [], grid: { show: false } })],

@@ -3,8 +3,8 @@ import type uPlot from 'uplot';
 import type { SeriesPoint } from '../api/types';
 import { dayTime, quantity } from '../lib/format';
 import type { Span } from '../lib/range';
-import { severityOf } from '../lib/severity';
-import { type Frame, fromZero, gestures, timeAxis, timeScale, tip, valueAxis } from './common';
+import { scoreText, severityOf } from '../lib/severity';
+import { type Frame, fromZero, gestures, RIGHT, timeAxis, timeScale, tip, valueAxis } from './common';
 import type { Palette } from './palette';
 
 export function seriesData(points: readonly SeriesPoint[]): uPlot.AlignedData {
@@ -42,7 +42,7 @@ export function seriesOptions(
   return {
     ...actions,
     ...withTime(frame, uplot),
-    padding: [8, 0, 0, 0],
+    padding: [8, RIGHT, 0, 0],
     legend: { show: false },
     series: [
       {},
@@ -77,7 +77,7 @@ function describe(point: SeriesPoint | undefined, frame: Frame): string[] | unde
   if (point.typical !== null)
     lines.push(`usual ${quantity(point.typical)} (${quantity(point.lower)}–${quantity(point.upper)})`);
   if (point.score >= 3)
-    lines.push(`${severityOf(point.score)}, score ${Math.round(point.score)}${point.multi ? ', several buckets' : ''}`);
+    lines.push(`${severityOf(point.score)}, score ${scoreText(point.score)}${point.multi ? ', several buckets' : ''}`);
   return lines;
 }
 
@@ -142,7 +142,7 @@ function drawMarks(plot: uPlot, colours: Palette, points: readonly SeriesPoint[]
   const ratio = devicePixelRatio;
   ctx.save();
   ctx.beginPath();
-  ctx.rect(plot.bbox.left, plot.bbox.top - 8 * ratio, plot.bbox.width, plot.bbox.height + 8 * ratio);
+  ctx.rect(plot.bbox.left, plot.bbox.top - 8 * ratio, plot.bbox.width + 8 * ratio, plot.bbox.height + 16 * ratio);
   ctx.clip();
   for (const point of points) {
     if (point.score < 3 || point.actual === null) continue;

@@ -14,6 +14,36 @@ const CAPABILITIES: Readonly<Record<string, string>> = {
   unknown: 'Not enough records yet to tell.',
 };
 
+const SHORT: Readonly<Record<string, string>> = {
+  full_or: 'All packets',
+  first_packet: 'First packet only',
+  always_zero: 'Always nought',
+  absent: 'None',
+  sampled: 'Sampled',
+  event_based: 'Firewall events',
+  yaf_initial_union: 'First and rest',
+  biflow: 'Both directions',
+  unknown: 'Too early to tell',
+};
+
+/** What its TCP flags are, in a table's cell. */
+export function capabilityName(capability: string): string {
+  return SHORT[capability] ?? capability.replaceAll('_', ' ');
+}
+
+const PROTOCOLS: Readonly<Record<string, string>> = {
+  netflow: 'NetFlow and IPFIX, UDP',
+  netflow5: 'NetFlow v5',
+  netflow7: 'NetFlow v7',
+  netflow9: 'NetFlow v9',
+  ipfix: 'IPFIX',
+};
+
+/** Name of a protocol as its specification has it; other words as they are. */
+export function protocolName(name: string): string {
+  return PROTOCOLS[name] ?? name;
+}
+
 export function capabilityMeaning(capability: string): string {
   return CAPABILITIES[capability] ?? '';
 }

@@ -133,6 +133,11 @@ export function exactClock(time: number, zone: Zone): string {
   );
 }
 
+/** "Tuesday". */
+export function weekday(time: number, zone: Zone): string {
+  return format(zone, { weekday: 'long' }).format(time);
+}
+
 /** "17 Nov". */
 export function day(time: number, zone: Zone): string {
   return format(zone, { day: 'numeric', month: 'short' }).format(time);

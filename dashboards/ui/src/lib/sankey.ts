@@ -46,8 +46,8 @@ export function layout(graph: FlowGraph, width: number, height: number): Layout 
     .nodeWidth(WIDTH)
     .nodePadding(Math.max(4, Math.min(18, height / 24)))
     .extent([
-      [0, 4],
-      [width, height - 4],
+      [0, 8],
+      [width, height - 9],
     ]);
   const made = arrange({
     nodes: graph.nodes.map((node) => ({ ...node })),

@@ -16,6 +16,11 @@ export function severityOf(score: number): Severity {
   return SEVERITIES.find((severity) => score >= THRESHOLDS[severity]) ?? 'low';
 }
 
+/** A score in whole numbers, cut and not rounded: 24.6 is a warning, and 25 would be none. */
+export function scoreText(score: number): string {
+  return String(Math.floor(score));
+}
+
 /** Dots that stand for a severity; critical is a filled shape with its number instead. */
 export function dotsOf(severity: Severity): number {
   return { low: 0, warning: 1, minor: 2, major: 3, critical: 0 }[severity];

@@ -6,7 +6,8 @@ import { scope } from './scope.svelte';
 const RETRY_MS = 15_000;
 
 class Live {
-  connected = $state(false);
+  /** `connecting` only until the first answer; a line that broke is `down`. */
+  line: 'connecting' | 'up' | 'down' = $state('connecting');
   /** Anomalies since the last refresh, in the perspective shown. */
   fresh = $state(0);
   /** Grows when the list of exporters changed. */
@@ -22,10 +23,10 @@ class Live {
     const source = new EventSource(apiUrl('events'));
     this.#source = source;
     source.onopen = () => {
-      this.connected = true;
+      this.line = 'up';
     };
     source.onerror = () => {
-      this.connected = false;
+      this.line = 'down';
       // A refusal (too many listeners, a proxy's error page) ends an event source for good; try again later.
       if (source.readyState === EventSource.CLOSED) this.#later = setTimeout(() => this.#again(), RETRY_MS);
     };
@@ -51,7 +52,7 @@ class Live {
     clearTimeout(this.#later);
     this.#source?.close();
     this.#source = undefined;
-    this.connected = false;
+    this.line = 'connecting';
   }
 
   /** Takes the news in. */
