@@ -44,7 +44,7 @@ await withBrowser({ viewport: { width: 1440, height: 900 } }, async (page) => {
   // It runs over the whole history, and the page follows.
   await input.setInputFiles(put('job.json', definition));
   await report.getByText('imported').waitFor();
-  const row = byId(page, 'imported-row');
+  const row = byId(page, 'imported-row').filter({ hasText: 'refused-by-server' });
   await row.getByRole('progressbar').waitFor();
   const ran = async (more) => {
     for (const end = Date.now() + 120_000; Date.now() < end; await page.waitForTimeout(250)) {
@@ -68,7 +68,7 @@ await withBrowser({ viewport: { width: 1440, height: 900 } }, async (page) => {
   for (const [schema, field] of [['ECS', 'server.ip'], ['CODEX', 'flow.server.ip.addr']]) {
     const [download] = await Promise.all([
       page.waitForEvent('download'),
-      row.getByRole('link', { name: schema, exact: true }).click(),
+      byId(page, 'job-detail').getByRole('link', { name: schema, exact: true }).click(),
     ]);
     const path = join(process.env.DOWNLOADS, `${schema}.ndjson`);
     await download.saveAs(path);
@@ -90,10 +90,11 @@ await withBrowser({ viewport: { width: 1440, height: 900 } }, async (page) => {
   await details.getByText('Silenced until').waitFor();
   const { items } = await answer(page, 'silences');
   expect(items[0].active && items[0].matching.job_id === 'refused-by-server', JSON.stringify(items));
-  await page.reload();
+  await details.getByRole('link', { name: 'All silences' }).click();
   const silence = byId(page, 'silences').locator('li').filter({ hasText: why });
   await silence.getByRole('button').click();
   await silence.getByText('ended').waitFor();
+  await page.goBack();
 
   // Back to what it knew some days ago, and over what came since once more.
   const before = (await answer(page, 'jobs/imported/refused-by-server')).runs.length;
@@ -106,9 +107,9 @@ await withBrowser({ viewport: { width: 1440, height: 900 } }, async (page) => {
   const [again] = await ran(before);
   expect(again.buckets > 90, `it ran again: ${JSON.stringify(again)}`);
 
-  await row.getByRole('button', { name: 'Switch off' }).click();
+  await details.getByRole('button', { name: 'Switch off' }).click();
   await row.getByText('Switched off').waitFor();
-  await row.getByRole('button', { name: /^Delete/ }).click();
-  await row.getByRole('button', { name: 'Delete it and its results' }).click();
+  await details.getByRole('button', { name: /^Delete/ }).click();
+  await details.getByRole('button', { name: 'Delete it and its results' }).click();
   await row.waitFor({ state: 'detached' });
 });

@@ -29,6 +29,12 @@ const PAGES = [
   ['sessions-live', '/sessions?view=live', (page) => page.getByRole('heading', { level: 1 }).waitFor()],
   ['jobs', '/jobs', (page) => byId(page, 'job-row').first().waitFor()],
   ['jobs-preview', '/jobs?preview=ecs-edge', (page) => byId(page, 'job-preview').waitFor()],
+  ['jobs-catalogue', '/jobs?view=catalogue&topic=sec_brute_force', (page) => byId(page, 'definition-row').first().waitFor()],
+  ['jobs-calendars', '/jobs?view=calendars', async (page) => {
+    await byId(page, 'new-calendar').click();
+    await byId(page, 'calendar-form').waitFor();
+  }],
+  ['jobs-delivery', '/jobs?view=delivery', (page) => page.getByRole('heading', { name: 'Result documents' }).waitFor()],
   ['exporters', '/exporters', (page) => byId(page, 'exporter-row').first().waitFor()],
   ['guide', '/guide', (page) => page.getByText('halfopen_dropped_total').first().waitFor()],
   ['nowhere', '/nowhere', (page) => page.getByText('There is no such page').waitFor()],

@@ -24,7 +24,7 @@ await withBrowser({ viewport: { width: 1440, height: 900 } }, async (page) => {
   const context = byId(page, 'anomaly-context');
   await context.waitFor();
   const sentence = await row.locator('.why').textContent();
-  expect(/10\.2\.0\.7:443 .*\d+ of \d+ connection attempts from \d+ clients/.test(sentence), `the sentence: ${sentence}`);
+  expect(/10\.2\.0\.7:443 .*\d+ of \d+ connection attempts (\(\d+ failed in all\) )?from \d+ clients/.test(sentence), `the sentence: ${sentence}`);
   await context.getByText('Clients that failed').waitFor();
   await context.locator('li .num').first().waitFor();
   const share = await context.locator('li .num.muted').first().textContent();

@@ -53,3 +53,8 @@ fn from_an_anomaly_to_its_cause_with_mouse_and_keyboard_and_behind_a_proxy() {
 fn a_job_is_brought_runs_over_history_and_is_silenced() {
     with_demo(|server| browser("imported.mjs", server, &[]));
 }
+
+#[test]
+fn the_catalogue_and_calendars_are_worked_with() {
+    with_demo(|server| browser("planned.mjs", server, &[]));
+}

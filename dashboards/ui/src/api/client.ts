@@ -13,6 +13,11 @@ export class Problem extends Error {
   }
 }
 
+/** Whatever was thrown, as something to show. */
+export function problemFrom(error: unknown): Problem {
+  return error instanceof Problem ? error : new Problem('That did not work', String(error), 0, null);
+}
+
 const base = basePath(document.baseURI);
 
 /** Address of an API path such as "series", with query parameters. */

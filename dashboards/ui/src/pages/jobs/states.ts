@@ -1,0 +1,15 @@
+// States of jobs in words.
+import type { ImportedJob, Job } from '../../api/types';
+
+export const STATES: Readonly<Record<ImportedJob['state'], string>> = {
+  running: 'Running',
+  catching_up: 'Catching up',
+  disabled: 'Switched off',
+  failed: 'Failed',
+};
+
+export const DETECTION_STATES: Readonly<Record<Job['state'], string>> = {
+  running: 'Running',
+  learning: 'Learning',
+  waiting: 'Waiting for sessions',
+};
