@@ -45,11 +45,25 @@ async function problemOf(response: Response): Promise<Problem> {
   );
 }
 
+const started = new Map<string, Promise<Response>>();
+
+/** Starts a GET whose answer the first `get` of the same address takes. */
+export function ahead(path: string, query: Patch) {
+  const url = apiUrl(path, query);
+  const answer = fetch(url, { headers: { accept: 'application/json' } });
+  // Whoever takes it learns of a failure.
+  answer.catch(() => undefined);
+  started.set(url, answer);
+}
+
 /** One GET. Throws `Problem`, or an abort error when the signal fires. */
 export async function get<T>(path: string, query: Patch = {}, signal?: AbortSignal): Promise<T> {
+  const url = apiUrl(path, query);
+  const early = started.get(url);
+  started.delete(url);
   let response: Response;
   try {
-    response = await fetch(apiUrl(path, query), { headers: { accept: 'application/json' }, signal: signal ?? null });
+    response = await (early ?? fetch(url, { headers: { accept: 'application/json' }, signal: signal ?? null }));
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new Problem(

@@ -2,7 +2,21 @@
 import type { Lane, LaneCell } from '../api/types';
 import type { Span } from './range';
 
-export const LABEL_WIDTH = 168;
+const LABEL_WIDTH = 168;
+/** Below this width the labels stand above their lanes. */
+const NARROW = 660;
+
+/** Room for labels beside the lanes of a page's column, pixels. */
+export function labelRoom(column: number): number {
+  return column > NARROW ? LABEL_WIDTH : 0;
+}
+
+/** What is left for the cells in a window, as the stylesheets lay it out; a scroll bar more or less changes no cell count. */
+export function laneWidth(window: number): number {
+  const gutter = window <= 700 ? 12 : 24;
+  const column = Math.min(window, 1680) - 2 * gutter;
+  return column - labelRoom(column);
+}
 
 /** Cells to ask for, so that one is at least `min` pixels wide: a divisor-friendly number, to keep the steps whole. */
 export function cellsFor(width: number, min = 9): number {

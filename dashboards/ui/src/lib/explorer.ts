@@ -1,0 +1,57 @@
+// What the Explorer asks for: in one place, because its first requests start before its script is there (state/early.ts).
+import type { Perspective } from '../api/types';
+import { filterOf } from './filter';
+import type { Span } from './range';
+import type { Params, Patch } from './url';
+
+/** Range and perspective of every request. */
+export interface Scoped {
+  from: number;
+  to: number;
+  perspective: Perspective | undefined;
+}
+
+export const LANES = ['perspective', 'server', 'client', 'port', 'outcome', 'exporter'] as const;
+
+/** The part of the range that is selected in the lanes. */
+export function focusOf(params: Params): Span | undefined {
+  const from = Math.round(Number(params.focus_from));
+  const to = Math.round(Number(params.focus_to));
+  return to > from ? { from, to } : undefined;
+}
+
+export function lanesBy(params: Params): (typeof LANES)[number] {
+  return LANES.find((by) => by === params.by) ?? 'server';
+}
+
+export function summaryQuery(params: Params, scoped: Scoped): Patch {
+  return { ...scoped, filter: filterOf(params) };
+}
+
+export function anomaliesQuery(params: Params, scoped: Scoped): Patch {
+  const focus = focusOf(params);
+  return {
+    from: focus?.from ?? scoped.from,
+    to: focus?.to ?? scoped.to,
+    perspective: params.lane_perspective ?? scoped.perspective,
+    filter: filterOf(params),
+    min_score: params.min_score,
+    sort: params.sort === 'time' ? 'time' : 'score',
+    limit: params.group === 'bucket' ? 50 : 250,
+  };
+}
+
+export function influencersQuery(params: Params, scoped: Scoped): Patch {
+  const focus = focusOf(params);
+  return { ...scoped, from: focus?.from ?? scoped.from, to: focus?.to ?? scoped.to, filter: params.filter };
+}
+
+export function lanesQuery(
+  params: Params,
+  scoped: Scoped,
+  cells: number,
+  by: 'overall' | (typeof LANES)[number],
+): Patch {
+  const query = { ...scoped, cells, filter: params.filter, by };
+  return by === 'overall' ? query : { ...query, limit: 10 };
+}

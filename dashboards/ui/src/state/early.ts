@@ -1,0 +1,18 @@
+// The first requests of the Explorer, started by the shell while the page's own script is still loading.
+import { ahead } from '../api/client';
+import { anomaliesQuery, influencersQuery, lanesBy, lanesQuery, summaryQuery } from '../lib/explorer';
+import { cellsFor, laneWidth } from '../lib/lanes';
+import { router } from './router.svelte';
+import { scope } from './scope.svelte';
+
+export function startEarly() {
+  if (router.page !== 'explorer') return;
+  const { params } = router;
+  const scoped = scope.query;
+  const cells = cellsFor(laneWidth(innerWidth));
+  ahead('summary', summaryQuery(params, scoped));
+  ahead('swimlane', lanesQuery(params, scoped, cells, 'overall'));
+  ahead('swimlane', lanesQuery(params, scoped, cells, lanesBy(params)));
+  ahead('anomalies', anomaliesQuery(params, scoped));
+  ahead('influencers', influencersQuery(params, scoped));
+}
