@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { flows } from './fixtures/flows.mjs';
 import { anomalies, buckets, bucketsOf, forecast, influencers, SERVICES, SPAN, swimlane } from './fixtures/series.mjs';
 import { counted, sessions } from './fixtures/sessions.mjs';
-import { exporters, jobFile, jobs, reference } from './fixtures/status.mjs';
+import { calendars, catalogue, exporters, jobFile, jobs, reference } from './fixtures/status.mjs';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
@@ -173,10 +173,14 @@ function answer(path, query, mode, now) {
       return exporters(now, mode === 'empty');
     case 'jobs':
       return jobs(now);
+    case 'jobs/catalogue':
+      return catalogue;
+    case 'calendars':
+      return calendars(now);
     case 'version':
       return { name: 'halfopen', version: '0.1.0', demo: true, started: now - 3_600_000, now };
     default: {
-      const job = /^jobs\/(ecs|codex)\/(\w+)$/.exec(path);
+      const job = /^jobs\/(ecs|codex)\/(\w+)$/.exec(path) ?? /^jobs\/catalogue\/\w+?_(ecs|codex)_(\w+)$/.exec(path);
       return job ? jobFile(job[1], job[2]) : undefined;
     }
   }
