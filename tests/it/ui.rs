@@ -1,5 +1,5 @@
 //! The web UI on the demo, in Debian's Chromium: every page in both themes and sizes, the way from an anomaly to its cause, the
-//! same by keyboard, all of it behind a proxy, and a job that is brought.
+//! same by keyboard, all of it behind a proxy, a job that is brought, the catalogue of jobs, and planned work.
 
 use tests::browser::browser;
 use tests::corpus::root;

@@ -9,7 +9,7 @@
     // Storage may be blocked; the system's preference then decides.
   }
   const page = location.pathname.split('/').pop() || 'explorer';
-  for (const file of (script.dataset[page] || '').split(' ').filter(Boolean)) {
+  for (const file of (script.getAttribute(`data-${page}`) || '').split(' ').filter(Boolean)) {
     const link = document.createElement('link');
     link.rel = file.endsWith('.css') ? 'preload' : 'modulepreload';
     if (link.rel === 'preload') link.as = 'style';
