@@ -58,28 +58,6 @@ export type AlertList = Schemas['AlertList'];
 export type Calendar = Schemas['CalendarItem'];
 export type CalendarList = Schemas['CalendarList'];
 export type PlannedEvent = Schemas['EventItem'];
-
-/** One definition of the catalogue: a topic in one vocabulary and perspective. */
-export interface CatalogueJob {
-  job_id: string;
-  schema: Job['schema'];
-  perspective: Perspective;
-  href: string;
-  filename: string;
-}
-
-/** What a job of the catalogue is about, for the person on call. */
-export interface CatalogueTopic {
-  topic: string;
-  title: string;
-  why: string;
-  causes: string[];
-  first_steps: string[];
-  group: string;
-  /** Seconds. */
-  bucket_span: number;
-  detectors: string[];
-  /** Detection runs it anyway. */
-  built_in: boolean;
-  jobs: CatalogueJob[];
-}
+export type CatalogueJob = Schemas['CatalogueJob'];
+export type CatalogueTopic = Schemas['CatalogueTopic'];
+export type CatalogueList = Schemas['CatalogueList'];
