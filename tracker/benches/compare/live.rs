@@ -1,8 +1,9 @@
 //! A veth pair between two namespaces: frames as fast as they can be sent, and what the capture makes of them.
 
-use std::io;
-use std::path::Path;
-use std::process::Command;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tracker::capture::{Capture, CaptureSettings};
@@ -54,7 +55,35 @@ pub fn follow(interface: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends the file from one namespace to the other with tcpreplay, at each of these rates (0: as fast as it can).
+/// Shares the packets of a capture of [`super::traffic`] out among two, whole sessions each, with payload (of zeros) where
+/// the capture was cut. One sender alone is slower than what is measured.
+fn halves(file: &Path) -> io::Result<[PathBuf; 2]> {
+    let paths = [file.with_extension("0.pcap"), file.with_extension("1.pcap")];
+    let mut from = BufReader::with_capacity(1 << 20, File::open(file)?);
+    let mut to = [BufWriter::new(File::create(&paths[0])?), BufWriter::new(File::create(&paths[1])?)];
+    let mut header = [0; 24];
+    from.read_exact(&mut header)?;
+    to.iter_mut().try_for_each(|out| out.write_all(&header))?;
+    let (mut head, mut frame) = ([0; 16], [0; 2048]);
+    while from.read_exact(&mut head).is_ok() {
+        let [_, _, kept, whole] =
+            std::array::from_fn(|at| u32::from_le_bytes([0, 1, 2, 3].map(|byte| head[at * 4 + byte])));
+        frame.fill(0);
+        from.read_exact(&mut frame[..kept as usize])?;
+        // The checksum was made without payload: of zeros it has their number, in the pseudo header.
+        let sum = u32::from(!u16::from_be_bytes([frame[50], frame[51]])) + (whole - kept);
+        frame[50..52].copy_from_slice(&(!((sum & 0xffff) + (sum >> 16)) as u16).to_be_bytes());
+        head[8..12].copy_from_slice(&whole.to_le_bytes());
+        // Either side's port is in both directions of a session.
+        let out = &mut to[usize::from((frame[35] ^ frame[37]) & 1)];
+        out.write_all(&head)?;
+        out.write_all(&frame[..whole as usize])?;
+    }
+    to.iter_mut().try_for_each(Write::flush)?;
+    Ok(paths)
+}
+
+/// Sends the file from one namespace to the other with two tcpreplays, at each of these rates (0: as fast as they can).
 pub fn bench(file: &Path, rates: &[u32]) -> Result<(), String> {
     let name = format!("hob{}", std::process::id());
     let steps = [
@@ -67,14 +96,15 @@ pub fn bench(file: &Path, rates: &[u32]) -> Result<(), String> {
         format!("-n {name} link set v0 up"),
         format!("-n {name}b link set v1 up"),
     ];
+    let files = halves(file).map_err(|error| error.to_string())?;
     let done = steps.iter().all(|step| ip(step));
-    let result = if done { send(&name, file, rates) } else { Err("needs root and iproute2".to_owned()) };
+    let result = if done { send(&name, &files, rates) } else { Err("needs root and iproute2".to_owned()) };
     ip(&format!("netns del {name}"));
     ip(&format!("netns del {name}b"));
     result
 }
 
-fn send(name: &str, file: &Path, rates: &[u32]) -> Result<(), String> {
+fn send(name: &str, files: &[PathBuf], rates: &[u32]) -> Result<(), String> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     for &rate in rates {
         let mut follower = Command::new("ip")
@@ -84,15 +114,17 @@ fn send(name: &str, file: &Path, rates: &[u32]) -> Result<(), String> {
             .spawn()
             .map_err(|error| error.to_string())?;
         std::thread::sleep(Duration::from_millis(500));
-        let speed = if rate == 0 { "--topspeed".to_owned() } else { format!("--pps={rate}") };
-        let output = Command::new("ip")
-            .args(["netns", "exec", name, "tcpreplay", "-q", "-K", &speed, "-i", "v0"])
-            .arg(file)
-            .output()
-            .map_err(|error| error.to_string())?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let rated = said.lines().find(|line| line.contains("Rated")).unwrap_or(&said).trim();
-        println!("tcpreplay {speed}: {rated}");
+        let speed = if rate == 0 { "--topspeed".to_owned() } else { format!("--pps={}", rate / 2) };
+        let start = |file| {
+            let tcpreplay = ["netns", "exec", name, "tcpreplay", "-q", "-K", speed.as_str(), "-i", "v0"];
+            Command::new("ip").args(tcpreplay).arg(file).stdout(Stdio::piped()).spawn()
+        };
+        let senders: io::Result<Vec<_>> = files.iter().map(start).collect();
+        for sender in senders.map_err(|error| error.to_string())? {
+            let output = sender.wait_with_output().map_err(|error| error.to_string())?;
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            println!("tcpreplay {speed}: {}", said.lines().find(|line| line.contains("Rated")).unwrap_or(&said).trim());
+        }
         follower.wait().map_err(|error| error.to_string())?;
     }
     Ok(())
