@@ -8,6 +8,7 @@ use tracker::Perspective;
 use crate::buckets::counts::{BucketCounts, Tally};
 use crate::detect::world::{Rules, World};
 use crate::error::Result;
+use crate::jobs::Skips;
 use crate::model::Calendar;
 use crate::{DetectSettings, SessionStore};
 
@@ -93,7 +94,7 @@ impl Population {
     pub fn score(&mut self, bucket: &Bucket) -> usize {
         let moment = self.calendar.moment(START + self.bucket * i64::from(SPAN));
         self.bucket += 1;
-        let scored = self.world.observe(&moment, &bucket.0, self.rules);
+        let scored = self.world.observe(&moment, &bucket.0, self.rules, &|_| Skips::default());
         scored.iter().map(|view| view.series.len()).sum()
     }
 

@@ -1,7 +1,7 @@
 //! The detector: counts what is sealed, scores it in time order, keeps results and snapshots.
 //!
-//! What it keeps is a function of the counts alone. A bucket's results bear the mark of the counts they were made
-//! from; where the marks differ, detection goes back to a snapshot before the first such bucket and on from there.
+//! What it keeps is a function of the counts and of the calendars of planned work alone. A bucket's results bear the mark
+//! of what they were made from; where the marks differ, detection goes back to a snapshot before the first such bucket and on from there.
 
 use std::fs::{self, File};
 
@@ -9,6 +9,7 @@ use tracker::{Micros, Perspective};
 
 use crate::buckets::dataset::CountStore;
 use crate::detect::checkpoint::Checkpoints;
+use crate::detect::planned::Planned;
 use crate::detect::settings::DetectSettings;
 use crate::detect::status::{DetectSummary, JobState, JobStatus, Progress};
 use crate::detect::world::World;
@@ -34,6 +35,8 @@ pub struct Detector {
     pub(super) known: ResultStore,
     pub(super) checkpoints: Checkpoints,
     pub(super) world: World,
+    /// What people have planned.
+    pub(super) planned: Planned,
     /// Buckets taken in since the last snapshot.
     pub(super) unsaved: usize,
     /// Buckets that wait to be scored.
@@ -64,6 +67,7 @@ impl Detector {
         let checkpoints = Checkpoints::new(store, &settings.fingerprint());
         let calendar = Calendar::new(settings.time_zone, span);
         let known = ResultStore::open(store);
+        let planned = Planned::read(store, &settings.prefix, span)?;
         let (store, world) = (store.clone(), World::default());
         let mut detector = Self {
             store,
@@ -76,6 +80,7 @@ impl Detector {
             known,
             checkpoints,
             world,
+            planned,
             unsaved: 0,
             waiting: 0,
             now: 0,
@@ -93,6 +98,7 @@ impl Detector {
     /// Files cannot be read or written. What was committed stays; the next run goes on.
     pub async fn run(&mut self, now: Micros, progress: &dyn Progress) -> Result<DetectSummary> {
         self.now = now;
+        self.planned = Planned::read(&self.store, &self.settings.prefix, self.span)?;
         let sealed = self.settings.sealed(now, self.span);
         self.counts.update(sealed, &mut |done, of| progress.counted(done, of)).await?;
         let summary = self.score(sealed, progress).await?;
@@ -195,7 +201,13 @@ impl Detector {
             sum = fold(sum, start, mark);
             (start, sum)
         };
-        self.counts.counted().into_iter().map(fold).collect()
+        self.marked().into_iter().map(fold).collect()
+    }
+
+    /// Every counted bucket: its start (s), and the mark of its counts and of what is planned for it.
+    pub(super) fn marked(&self) -> Vec<(i64, u64)> {
+        let marked = |(start, mark)| (start, self.planned.mark(start, mark));
+        self.counts.counted().into_iter().map(marked).collect()
     }
 }
 

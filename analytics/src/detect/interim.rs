@@ -33,7 +33,8 @@ impl Detector {
             let counted = self.counts.count(sealed, end).await?;
             let mut reasons = Reasons::new(&self.store, self.span, end);
             for (start, counts) in counted {
-                let scored = self.world.peek(&self.calendar.moment(start), &counts);
+                let mut scored = self.world.peek(&self.calendar.moment(start), &counts);
+                scored.retain(|view| !self.planned.skips(view.perspective, start).result);
                 let mut found = explained(&self.world, &scored, start, self.span, &mut reasons).await?;
                 for outcome in &mut found {
                     outcome.bucket.is_interim = true;

@@ -11,6 +11,7 @@ mod forecast;
 mod interim;
 mod newcomers;
 mod pass;
+mod planned;
 mod primary;
 mod reasons;
 mod room;

@@ -63,7 +63,7 @@ impl Detector {
 
     /// What there is to do, with the world put back to before the first changed bucket.
     fn todo(&mut self, sealed: i64) -> Todo {
-        let counted = self.counts.counted();
+        let counted = self.marked();
         let ours = self.results.current();
         let made: BTreeMap<i64, u64> =
             ours.iter().filter(|(id, _)| id.span == self.span).map(|(id, (_, mark))| (id.start, *mark)).collect();
@@ -105,7 +105,8 @@ impl Detector {
             }
             let empty = Arc::default();
             let counts = counts.get(&start).unwrap_or(&empty);
-            let scored = self.world.observe(&self.calendar.moment(start), counts, rules);
+            let scored =
+                self.world.observe(&self.calendar.moment(start), counts, rules, &|of| self.planned.skips(of, start));
             self.world.next = Some(start + span);
             self.world.lineage = fold(self.world.lineage, start, mark);
             self.unsaved += 1;

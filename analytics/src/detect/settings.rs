@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jobs::Prefix;
+
 use crate::buckets::count::Limits;
 use crate::detect::world::Rules;
 use crate::error::{Result, StoreError};
@@ -26,6 +28,8 @@ pub struct DetectSettings {
     pub keep_results: Option<Duration>,
     /// A series without a failure for this long is forgotten.
     pub prune_window: Duration,
+    /// What the ids of the jobs begin with, by which calendars name them.
+    pub prefix: Prefix,
 }
 
 impl Default for DetectSettings {
@@ -39,6 +43,7 @@ impl Default for DetectSettings {
             memory: 400 << 20,
             keep_results: None,
             prune_window: Duration::from_secs(14 * 86_400),
+            prefix: Prefix::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use jobs::{AnomalyRecord, Level, SeriesKey};
 use tracker::{Outcome, Perspective, SessionRecord};
 
 use super::*;
+use crate::jobs::{JobCalendar, JobShelf, PlannedEvent};
 use crate::testing::{SECOND, T0, noise, put, session, store, wait};
 use crate::{AnomalyFilter, ResultStore, SessionFilter, SessionStore};
 
@@ -164,6 +165,59 @@ fn late_data_is_scored_again_and_marked() {
     let revised = results.anomalies(&only).unwrap().remove(0);
     assert!(revised.revised);
     assert_eq!(revised.initial_record_score, found[0].record_score);
+}
+
+fn plan(store: &SessionStore, jobs: &[&str], buckets: std::ops::Range<i64>) {
+    let at = |number: i64| T0 / 1000 + number * SPAN * 1000;
+    let event = PlannedEvent {
+        description: "new switches".to_owned(),
+        start_time: at(buckets.start),
+        end_time: at(buckets.end),
+        skip_result: true,
+        skip_model_update: true,
+    };
+    let calendar = JobCalendar {
+        calendar_id: "work".to_owned(),
+        description: String::new(),
+        job_ids: jobs.iter().map(ToString::to_string).collect(),
+        events: vec![event],
+    };
+    JobShelf::open(store).set_calendar("work", Some(calendar)).unwrap();
+}
+
+#[test]
+fn planned_work_makes_no_results_and_is_not_learnt_whenever_it_is_told() {
+    let severe = |store: &SessionStore| {
+        let filter = AnomalyFilter { min_score: 75.0, ..AnomalyFilter::between(0, i64::MAX) };
+        ResultStore::open(store).anomalies(&filter).unwrap().len()
+    };
+    let (_folder, before) = store();
+    fill(&before, "a", 0..BUCKETS);
+    plan(&before, &["elastiflow_codex_avail_tcp_sess_fails_priv"], OUTAGE..OUTAGE + 3);
+    run(&mut Detector::open(&before, settings()).unwrap(), end_of(BUCKETS));
+    assert_eq!(severe(&before), 0);
+    let buckets = ResultStore::open(&before).buckets(0, i64::MAX, Some(Perspective::Private)).unwrap();
+    assert_eq!(buckets.len(), usize::try_from(BUCKETS - 3).unwrap());
+
+    // Told afterwards, it is as if it had been known; taken back, as if there had been none.
+    let (_other, after) = store();
+    fill(&after, "z", 0..BUCKETS);
+    plan(&after, &["elastiflow_ecs_avail_tcp_sess_fails_edge", "some_job"], 0..BUCKETS);
+    let mut detector = Detector::open(&after, settings()).unwrap();
+    run(&mut detector, end_of(BUCKETS));
+    assert!(severe(&after) > 0, "it was planned for others");
+    plan(&after, &[], OUTAGE..OUTAGE + 3);
+    run(&mut detector, end_of(BUCKETS));
+    let plain = |store: &SessionStore| {
+        let (records, buckets, _) = everything(store);
+        let record = |r: AnomalyRecord| (r.series, r.timestamp, r.record_score.value().to_bits());
+        (records.into_iter().map(record).collect::<Vec<_>>(), buckets.len())
+    };
+    assert_eq!(plain(&after), plain(&before));
+    JobShelf::open(&after).set_calendar("work", None).unwrap();
+    drop(detector);
+    run(&mut Detector::open(&after, settings()).unwrap(), end_of(BUCKETS));
+    assert!(severe(&after) > 0);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use tracker::Perspective;
 use crate::buckets::counts::{BucketCounts, PerspectiveCounts, TCP_FAILURES, Tally};
 use crate::detect::newcomers::Newcomers;
 use crate::detect::room;
+use crate::jobs::Skips;
 use crate::model::baseline::LEARNING_BUCKETS;
 use crate::model::{Crowd, Moment};
 
@@ -90,8 +91,15 @@ impl World {
         }
     }
 
-    /// Scores a bucket, then learns from it. A perspective whose observers were silent is missing and absent.
-    pub fn observe(&mut self, moment: &Moment, counts: &BucketCounts, rules: Rules) -> Vec<ScoredView> {
+    /// Scores a bucket, then learns from it. A perspective whose observers were silent is missing and absent; of others what
+    /// is `planned` is left out.
+    pub fn observe(
+        &mut self,
+        moment: &Moment,
+        counts: &BucketCounts,
+        rules: Rules,
+        planned: &dyn Fn(Perspective) -> Skips,
+    ) -> Vec<ScoredView> {
         for perspective in counts.perspectives.keys() {
             self.views.entry(*perspective).or_default();
         }
@@ -105,7 +113,16 @@ impl World {
                 view.series.values_mut().for_each(|model| model.skip(moment.days));
                 continue;
             }
-            scored.push(view.observe(perspective, moment, own, coverage, rules));
+            let Skips { result, update } = planned(perspective);
+            let seen = if update {
+                let seen = (!result).then(|| view.peek(perspective, moment, own));
+                view.series.values_mut().for_each(|model| model.skip(moment.days));
+                view.last = Some(moment.start);
+                seen
+            } else {
+                Some(view.observe(perspective, moment, own, coverage, rules)).filter(|_| !result)
+            };
+            scored.extend(seen);
         }
         room::make(self, rules.memory);
         scored

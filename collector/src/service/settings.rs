@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::jobs::Prefix;
 use analytics::{DetectSettings, Retention, SessionStore, WriterSettings};
 use tracker::Micros;
 use tracker::locality::Networks;
@@ -48,6 +49,7 @@ pub fn detection(config: &Config) -> DetectSettings {
         max_series: detection.max_series,
         memory: usize::try_from(detection.memory.0).unwrap_or(usize::MAX),
         keep_results: limit(config.store.keep_results),
+        prefix: Prefix::new(&config.jobs.prefix).unwrap_or_default(),
         ..DetectSettings::default()
     }
 }
