@@ -54,7 +54,7 @@ pub struct Expectation {
 /// Someone or something that an anomaly is due to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Influencer {
-    /// Neutral field name: `client_ip`, `server_ip`, `server_port`, `outcome` or `observer`.
+    /// Neutral field name: `client_ip`, `client_net`, `server_ip`, `server_port`, `outcome` or `observer`.
     pub field: String,
     /// Its value as text.
     pub value: String,

@@ -152,7 +152,11 @@ fn whom(record: &AnomalyRecord) -> String {
     match (record.clients, only.and_then(|only| only.value.parse::<IpAddr>().ok())) {
         (1, Some(client)) => format!(" from {client}"),
         (1, None) => " from 1 client".to_owned(),
-        (clients, _) => format!(" from {} clients", grouped(clients)),
+        (clients, _) => {
+            let net = record.influencers.iter().find(|influencer| influencer.field == "client_net");
+            let most = net.filter(|net| net.share >= 0.5).map(|net| format!(", mostly of {}", net.value));
+            format!(" from {} clients{}", grouped(clients), most.unwrap_or_default())
+        }
     }
 }
 

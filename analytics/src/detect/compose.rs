@@ -1,10 +1,11 @@
 //! From scores to results: records, bucket results and influencers of one bucket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
 use jobs::{AnomalyRecord, BucketResult, Explanation, InfluencerResult, Level, Score, Severity};
 
-use crate::detect::explain::{Failure, cause, influencers, of_series};
+use crate::detect::explain::{Failure, by_client, cause, influencers, of_series};
 use crate::detect::primary::choose;
 use crate::detect::world::{ScoredSeries, ScoredView, View};
 use crate::model::score_of;
@@ -29,11 +30,12 @@ fn worth_a_record(one: &ScoredSeries) -> bool {
 /// The results of one perspective of a bucket (start in seconds).
 pub fn compose(scored: &ScoredView, view: &View, failures: &[Failure], start: i64, span: u32) -> BucketOutcome {
     let timestamp = start * 1000;
+    let everywhere = by_client(scored.perspective, failures);
     let records: Vec<AnomalyRecord> = scored
         .series
         .iter()
         .filter(|one| worth_a_record(one))
-        .map(|one| record(one, view, failures, timestamp, span, scored.coverage))
+        .map(|one| record(one, view, (failures, &everywhere), timestamp, span, scored.coverage))
         .collect();
     let mut records = records;
     records.sort_by(|a, b| {
@@ -70,12 +72,13 @@ pub fn compose(scored: &ScoredView, view: &View, failures: &[Failure], start: i6
 fn record(
     one: &ScoredSeries,
     view: &View,
-    failures: &[Failure],
+    (failures, everywhere): (&[Failure], &HashMap<IpAddr, u64>),
     timestamp: i64,
     span: u32,
     coverage: f64,
 ) -> AnomalyRecord {
     let own = of_series(failures, &one.key);
+    let named = influencers(one, &own, everywhere, view);
     let scored = &one.scored;
     let digits = |surprise: f64| (surprise / std::f64::consts::LN_10).round().clamp(0.0, 400.0) as u32;
     let score = Score::new(one.score);
@@ -100,9 +103,9 @@ fn record(
             high_variance_penalty: scored.high_variance,
             incomplete_bucket_penalty: coverage < COMPLETE,
         },
-        influencers: influencers(one, &own, view),
         outcomes: by_count(&one.tally.outcomes),
-        cause: cause(one, &own),
+        cause: cause(one, &own, &named),
+        influencers: named,
         is_interim: false,
         revised: false,
     }

@@ -1,9 +1,10 @@
 //! Why a bucket of a series is unusual: who or what the surprise goes away without, and the likely cause.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use arrow::record_batch::RecordBatch;
+use ipnet::IpNet;
 use jobs::{Cause, Influencer, Level, Score, SeriesKey};
 use tracker::{Outcome, Perspective};
 
@@ -18,6 +19,10 @@ use crate::results::rows::short;
 const NAMED: f64 = 0.4;
 /// Most values named per field.
 const MOST: usize = 10;
+/// Networks of clients that are told apart: prefix lengths of IPv4 and IPv6.
+const NETWORK: (u8, u8) = (24, 64);
+/// A client with this share of what its network is behind says the same more precisely.
+const SAME: f64 = 0.8;
 
 /// Failed sessions of a bucket that are alike.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,37 +71,71 @@ pub fn of_series<'a>(failures: &'a [Failure], key: &SeriesKey) -> Vec<&'a Failur
     failures.iter().filter(counts).collect()
 }
 
-/// Who the surprise of a series is due to, by falling score.
-pub fn influencers(one: &ScoredSeries, failures: &[&Failure], view: &View) -> Vec<Influencer> {
+/// The network that a client is named by where it is one of many.
+fn network(client: IpAddr) -> Option<IpNet> {
+    let length = if client.is_ipv4() { NETWORK.0 } else { NETWORK.1 };
+    IpNet::new(client, length).ok().map(|net| net.trunc())
+}
+
+/// What one value of a field has to do with a bucket.
+#[derive(Debug, Clone, Copy, Default)]
+struct Part {
+    /// Failed sessions with it.
+    failed: u64,
+    /// How many of them are more than is usual of it.
+    more: f64,
+    /// Its usual share of the perspective's failures.
+    usual: f64,
+}
+
+/// Failed sessions of each client of a perspective in a bucket.
+pub fn by_client(perspective: Perspective, failures: &[Failure]) -> HashMap<IpAddr, u64> {
+    let mut failed = HashMap::new();
+    for failure in failures.iter().filter(|failure| failure.perspective == perspective) {
+        *failed.entry(failure.client).or_default() += failure.failed;
+    }
+    failed
+}
+
+/// Who the surprise of a series is due to, by falling score: that much of the surprise goes away where the value fails as
+/// often as it usually does. `everywhere` holds what each client failed in all of the perspective.
+///
+/// Of a client more than its usual is held against it, in proportion to where it failed; a network is the sum of its
+/// clients, and is named where none of them says the same.
+pub fn influencers(
+    one: &ScoredSeries,
+    failures: &[&Failure],
+    everywhere: &HashMap<IpAddr, u64>,
+    view: &View,
+) -> Vec<Influencer> {
     let total: u64 = failures.iter().map(|f| f.failed).sum();
     let key = &one.key;
-    let whole =
-        view.usual(&SeriesKey { level: Level::Perspective, server: None, port: None, client: None, ..key.clone() });
-    let rolled = |level, server, port, client| {
-        let part = view.usual(&SeriesKey { perspective: key.perspective, level, server, port, client });
-        if whole > 0.0 { (part / whole).min(1.0) } else { 0.0 }
+    let usual = |level, server, port, client| {
+        view.usual(&SeriesKey { perspective: key.perspective, level, server, port, client })
     };
+    let whole = usual(Level::Perspective, None, None, None);
+    let rolled = |part: f64| if whole > 0.0 { (part / whole).min(1.0) } else { 0.0 };
     let outcomes: f64 = view.outcomes.iter().sum();
     let outcome_share = |outcome: &Outcome| {
         let place = TCP_FAILURES.iter().position(|known| known == outcome);
         place.filter(|_| outcomes > 0.0).map_or(0.0, |place| view.outcomes[place] / outcomes)
     };
     let mut found = Vec::new();
-    let mut add = |field: &str, values: BTreeMap<String, (u64, f64)>| {
+    let mut add = |field: &str, values: BTreeMap<String, Part>| {
         let mut named: Vec<Influencer> = values
             .into_iter()
-            .filter_map(|(value, (failed, usual))| {
-                let share = failed as f64 / total.max(1) as f64;
+            .filter_map(|(value, part)| {
+                let share = part.failed as f64 / total.max(1) as f64;
                 let due = if one.by_breadth {
                     share
                 } else {
-                    one.scored.share_of_surprise(one.tally.failed as f64, failed as f64)
+                    one.scored.share_of_surprise(one.tally.failed as f64, part.more)
                 };
                 (due >= NAMED).then(|| Influencer {
                     field: field.to_owned(),
                     value,
                     share: short(share),
-                    usual_share: short(usual),
+                    usual_share: short(part.usual),
                     score: Score::new(short(due * 100.0)),
                 })
             })
@@ -106,21 +145,38 @@ pub fn influencers(one: &ScoredSeries, failures: &[&Failure], view: &View) -> Ve
         found.extend(named);
     };
     let group = |value: &dyn Fn(&Failure) -> (String, f64)| {
-        let mut values: BTreeMap<String, (u64, f64)> = BTreeMap::new();
+        let mut values: BTreeMap<String, Part> = BTreeMap::new();
         for failure in failures {
             let (name, usual) = value(failure);
-            values.entry(name).or_insert((0, usual)).0 += failure.failed;
+            let part = values.entry(name).or_default();
+            part.failed += failure.failed;
+            part.more = part.failed as f64;
+            part.usual = usual;
         }
         values
     };
     if key.client.is_none() {
-        add("client_ip", group(&|f| (f.client.to_string(), rolled(Level::Client, None, None, Some(f.client)))));
+        let mut clients: BTreeMap<IpAddr, Part> = BTreeMap::new();
+        for failure in failures {
+            clients.entry(failure.client).or_default().failed += failure.failed;
+        }
+        for (client, part) in &mut clients {
+            let usually = usual(Level::Client, None, None, Some(*client));
+            let all = everywhere.get(client).map_or(part.failed, |all| (*all).max(part.failed));
+            let here = usually * part.failed as f64 / all.max(1) as f64;
+            part.more = (part.failed as f64 - here).max(0.0);
+            part.usual = rolled(usually);
+        }
+        add("client_net", networks(&clients));
+        add("client_ip", clients.into_iter().map(|(client, part)| (client.to_string(), part)).collect());
     }
     if key.server.is_none() {
-        add("server_ip", group(&|f| (f.server.to_string(), rolled(Level::Server, Some(f.server), None, None))));
+        let server = |f: &Failure| rolled(usual(Level::Server, Some(f.server), None, None));
+        add("server_ip", group(&|f| (f.server.to_string(), server(f))));
     }
     if key.port.is_none() {
-        add("server_port", group(&|f| (f.port.to_string(), rolled(Level::Port, None, Some(f.port), None))));
+        let port = |f: &Failure| rolled(usual(Level::Port, None, Some(f.port), None));
+        add("server_port", group(&|f| (f.port.to_string(), port(f))));
     }
     add("outcome", group(&|f| (f.outcome.as_str().to_owned(), outcome_share(&f.outcome))));
     if view.observers.len() > 1 {
@@ -132,8 +188,25 @@ pub fn influencers(one: &ScoredSeries, failures: &[&Failure], view: &View) -> Ve
     found
 }
 
-/// The likely cause, from how sessions failed and who is behind them.
-pub fn cause(one: &ScoredSeries, failures: &[&Failure]) -> Option<Cause> {
+/// The networks of several clients of which none has most of what the network has more than usual, as long as there are
+/// others: where every client is of one network, it tells nothing.
+fn networks(clients: &BTreeMap<IpAddr, Part>) -> BTreeMap<String, Part> {
+    let mut known: BTreeMap<IpNet, (Part, f64)> = BTreeMap::new();
+    for (client, part) in clients {
+        let Some(net) = network(*client) else { continue };
+        let (sum, most) = known.entry(net).or_default();
+        sum.failed += part.failed;
+        sum.more += part.more;
+        sum.usual = (sum.usual + part.usual).min(1.0);
+        *most = most.max(part.more);
+    }
+    let several = known.len() > 1;
+    let telling = |(sum, most): &(Part, f64)| several && *most < SAME * sum.more;
+    known.into_iter().filter(|(_, one)| telling(one)).map(|(net, (sum, _))| (net.to_string(), sum)).collect()
+}
+
+/// The likely cause, from how sessions failed and who is behind them; `named` are the series' influencers.
+pub fn cause(one: &ScoredSeries, failures: &[&Failure], named: &[Influencer]) -> Option<Cause> {
     let tally = &one.tally;
     let failed = tally.failed;
     if failed == 0 {
@@ -181,6 +254,13 @@ pub fn cause(one: &ScoredSeries, failures: &[&Failure]) -> Option<Cause> {
     if part >= 0.6 {
         return made("server", format!("{count} of {failed} attempts were refused, from {spread} clients"));
     }
+    if let Some(net) = named.iter().find(|one| one.field == "client_net" && one.share >= 0.6 && failed >= 5) {
+        let count = (net.share * failed as f64).round();
+        return made(
+            "misconfiguration",
+            format!("clients of {} made {count} of the {failed} failed attempts", net.value),
+        );
+    }
     let (count, part) = share(&[Outcome::NoAnswer, Outcome::AbortedOrig]);
     if part >= 0.6 && established < failed {
         return made(
@@ -211,3 +291,6 @@ fn mix(tally: &Tally) -> String {
     let number = |count: u64, name: &str| format!("{count} {name}{}", if count == 1 { "" } else { "s" });
     format!("{}; {}, {}", outcomes.join(", "), number(tally.clients, "client"), number(tally.ports, "port"))
 }
+
+#[cfg(test)]
+mod tests;

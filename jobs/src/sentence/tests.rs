@@ -167,3 +167,13 @@ fn ipv6_and_numbers() {
     assert_eq!(grouped(1_234_567), "1,234,567");
     assert_eq!(grouped(123_456), "123,456");
 }
+
+#[test]
+fn a_network_behind_many_clients_is_named() {
+    let mut record = record(Level::ServerPort);
+    let (field, value) = ("client_net".to_owned(), "10.155.230.0/24".to_owned());
+    record.influencers = vec![Influencer { field, value, share: 0.75, usual_share: 0.1, score: Score::new(80.0) }];
+    assert!(said(&record).contains(" from 38 clients, mostly of 10.155.230.0/24; usual for"), "{}", said(&record));
+    record.influencers[0].share = 0.45;
+    assert!(said(&record).contains(" from 38 clients; usual for"), "{}", said(&record));
+}
