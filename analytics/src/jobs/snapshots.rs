@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::model::persist::Persist;
 
 /// First bytes; changes with the models, so that older snapshots are made anew.
-const MAGIC: &[u8; 16] = b"halfopen job v03";
+const MAGIC: &[u8; 16] = b"halfopen job v04";
 /// Newest snapshots kept, and days of which one each is kept beside those.
 const NEWEST: usize = 3;
 const DAYS: usize = 14;

@@ -43,8 +43,8 @@ const LOOK_SINGLE: f64 = 1.5;
 const LOOK_MULTI: f64 = 3.0;
 /// A bucket beyond this on one side speaks for a level shift.
 const SHIFT_P: f64 = 0.02;
-/// After so many days under this part of the slow level, longer than a holiday, the slow level is the new one too.
-const UNDER_DAYS: f64 = 7.0;
+/// After so many days under this part of the slow level, longer than holidays in a row, the slow level is the new one too.
+const UNDER_DAYS: f64 = 4.0;
 const UNDER: f64 = 0.7;
 /// After an alarm a bucket with a z-score below this says that the incident is over.
 const OVER_Z: f64 = 0.3;

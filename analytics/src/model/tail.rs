@@ -117,6 +117,12 @@ const PRIOR_PEAKS: f64 = 12.0;
 const PEAK_CAP: (f64, f64) = (4.0, 20.0);
 /// Buckets below the threshold that end a cluster of peaks.
 const CLUSTER_GAP: u32 = 4;
+/// A cluster with a peak so far above the threshold is an incident: it counts as a peak, but its buckets say nothing of
+/// where the threshold should be, unless there are more of them than this, or the past is younger than so many buckets,
+/// when a model errs because it does not know the week yet.
+const INCIDENT: f64 = 6.0;
+const LONGEST_INCIDENT: u32 = 24;
+const GROWN: f64 = 960.0;
 /// Peaks (in buckets) that half of the past is forgotten after.
 const MEMORY: f64 = 5_400.0;
 
@@ -129,11 +135,13 @@ pub struct Calibration {
     excess: f64,
     squares: f64,
     largest: [f64; 3],
+    /// Largest excess of the cluster that is going on, and its buckets above the threshold.
     cluster: f64,
+    length: u32,
     quiet: u32,
 }
 
-persist!(Calibration { threshold, buckets, peaks, excess, squares, largest, cluster, quiet });
+persist!(Calibration { threshold, buckets, peaks, excess, squares, largest, cluster, length, quiet });
 
 impl Default for Calibration {
     fn default() -> Self {
@@ -145,6 +153,7 @@ impl Default for Calibration {
             squares: 0.0,
             largest: [0.0; 3],
             cluster: 0.0,
+            length: 0,
             quiet: CLUSTER_GAP,
         }
     }
@@ -192,12 +201,16 @@ impl Calibration {
         let floor = -ABOVE.ln();
         if above {
             self.cluster = self.cluster.max(x - self.threshold);
+            self.length += 1;
             self.quiet = 0;
         } else if self.quiet < CLUSTER_GAP {
             self.quiet += 1;
             if self.quiet == CLUSTER_GAP {
                 self.peak();
             }
+        }
+        if above && self.cluster > INCIDENT && self.length <= LONGEST_INCIDENT && self.buckets > GROWN {
+            return;
         }
         self.threshold = (self.threshold + step * pull).clamp(floor, floor + 8.0);
     }
@@ -214,5 +227,6 @@ impl Calibration {
             }
         }
         self.cluster = 0.0;
+        self.length = 0;
     }
 }

@@ -133,11 +133,28 @@ fn who_only_happens_to_rise_beside_others_is_not_named() {
 fn the_score_curve() {
     let digits = |digits: f64| score_of(digits * std::f64::consts::LN_10, 100.0);
     for (at, score) in
-        [(0.5, 0.0), (1.3, 0.0), (3.0, 10.0), (4.0, 25.0), (5.0, 50.0), (6.5, 75.0), (12.0, 92.0), (300.0, 100.0)]
+        [(0.5, 0.0), (1.3, 0.0), (3.0, 10.0), (4.0, 25.0), (5.0, 50.0), (6.3, 75.0), (12.0, 92.0), (300.0, 100.0)]
     {
         assert!((digits(at) - score).abs() < 1e-9, "{at}: {}", digits(at));
     }
     assert!(score_of(100.0, 2.0) <= 40.0);
+}
+
+#[test]
+fn an_incident_does_not_move_the_threshold_and_what_goes_on_does() {
+    let usual = |at: u64| -((noise(at, 100_000) + 1) as f64 / 100_001.0).ln();
+    let mut tail = super::tail::Calibration::default();
+    (0..2_000).for_each(|at| tail.learn(usual(at)));
+    let before = tail.apply(14.0);
+    assert!(before > 12.0, "{before}");
+    let mut after = tail.clone();
+    // Ten hours of alarm.
+    (0..40).for_each(|_| after.learn(20.0));
+    (2_000..2_010).for_each(|at| after.learn(usual(at)));
+    assert!(after.apply(14.0) > before - 2.0, "{before} {}", after.apply(14.0));
+    // Weeks of it are the usual.
+    (0..2_000).for_each(|_| tail.learn(20.0));
+    assert!(tail.apply(14.0) < 8.0, "{}", tail.apply(14.0));
 }
 
 #[test]

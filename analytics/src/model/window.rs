@@ -3,8 +3,9 @@
 use crate::model::persist::persist;
 use crate::model::tail::{Calibration, ln_normal_upper};
 
-/// z-scores count for no more than this, either way.
-const CLIP: f64 = 3.0;
+/// z-scores count for no more than this, below and above: less than a bucket has by itself, enough that two or three
+/// clear ones in a row say more than each.
+const CLIP: (f64, f64) = (3.0, 4.5);
 /// The mean falls no lower than so many of its nominal deviations.
 const LOWEST: f64 = 1.0;
 /// Share of the spread that a new bucket brings: about ten days of quarter hours.
@@ -39,7 +40,7 @@ impl Window {
     /// learns from it where `learn`.
     pub fn observe(&mut self, z: f64, above: f64, learn: bool) -> f64 {
         self.gathered = self.gathered.mul_add(1.0 - self.step, above);
-        let z = z.clamp(-CLIP, CLIP);
+        let z = z.clamp(-CLIP.0, CLIP.1);
         // A dip before a rise must not hide it.
         self.mean = (self.mean + self.step * (z - self.mean)).max(-LOWEST * self.nominal());
         self.filled += self.step * (1.0 - self.filled);

@@ -162,14 +162,14 @@ impl Forecast {
         add(Rhythm::Flat, None);
         let day = fine(86_400.0, 288.0);
         if day >= 3 {
-            add(Rhythm::Day, Some(Season::new(day, day < 24 && span < 3_600.0)));
+            add(Rhythm::Day, Some(Season::new(day, 86_400.0 / span, day < 24 && span < 3_600.0)));
         }
         if day > 48 {
-            add(Rhythm::Day, Some(Season::new(24, true)));
+            add(Rhythm::Day, Some(Season::new(24, day as f64, true)));
         }
         let week = fine(7.0 * 86_400.0, 168.0);
         if week >= 3 {
-            add(Rhythm::Week, Some(Season::new(week, span < 3_600.0)));
+            add(Rhythm::Week, Some(Season::new(week, 7.0 * 86_400.0 / span, span < 3_600.0)));
         }
         let gain = 1.0 - 0.5_f64.powf((span / 86_400.0).clamp(1.0 / 600.0, 1.0 / 30.0));
         Self { experts, gain }
@@ -180,12 +180,15 @@ impl Forecast {
         let unit = self.spread().max(f64::MIN_POSITIVE);
         self.experts.retain(|expert| expert.rhythm != Rhythm::Own);
         for steep in [0.0, 0.02] {
-            let mut expert = Expert::new(Rhythm::Own, Some(Season::new(buckets.min(2_000), false)), steep);
+            let mut expert =
+                Expert::new(Rhythm::Own, Some(Season::new(buckets.min(2_000), buckets as f64, false)), steep);
             expert.level = past.iter().map(|(_, value)| value).sum::<f64>() / past.len().max(1) as f64;
             for (phase, value) in past {
                 let phases = Phases { day: 0.0, week: 0.0, own: *phase };
                 expert.learn(&phases, *value, self.gain, (f64::MIN_POSITIVE, unit));
             }
+            // What it made of the past it was chosen for says nothing of how well it forecasts.
+            expert.made = 1.0;
             self.experts.push(expert);
         }
     }

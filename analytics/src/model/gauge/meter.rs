@@ -30,11 +30,13 @@ const RECENT: usize = 16;
 /// Values differ when they differ by more than this part of them, errors count from this part of the series' own spread.
 const RESOLUTION: f64 = 1e-9;
 const LEAST_SPREAD: f64 = 0.01;
-/// Before a whole day (s) was seen, what is unusual may be the time of day: surprises beyond 1 in 10,000 grow by so much of
-/// their logarithm only, which keeps their order and leaves alarms to later days.
+/// Before a whole day (s) was seen, what is unusual may be the time of day, and on the first weekend the day: surprises
+/// beyond 1 in 10,000 grow by so much of their logarithm only, which keeps their order and leaves alarms to later days.
 const FIRST_DAY: f64 = 86_400.0;
 const FIRST_SURE: f64 = 9.210_34;
-const FIRST_GROWTH: f64 = 0.6;
+const FIRST_GROWTH: f64 = 0.35;
+/// Days of the weekend, by number from Monday.
+const WEEKEND: [u8; 2] = [5, 6];
 /// Independent deviations from which several in a row say more than one.
 const INDEPENDENT: f64 = 20.0;
 
@@ -74,6 +76,7 @@ pub struct Meter {
     own: Option<usize>,
     next_look: usize,
     stuck: Stuck,
+    days: Days,
 }
 
 persist!(Meter {
@@ -95,6 +98,7 @@ persist!(Meter {
     own,
     next_look,
     stuck,
+    days,
 });
 
 impl Meter {
@@ -120,6 +124,7 @@ impl Meter {
             own: None,
             next_look: 100,
             stuck: Stuck::default(),
+            days: Days::default(),
         }
     }
 
@@ -162,6 +167,7 @@ impl Meter {
         let innovation = self.innovation.judge(error - next, hour, floor);
         let window = self.windowed(&deviation, ready);
         let stuck = self.stuck.observe(value, exact);
+        self.days.enter((phases.week * 7.0) as u8 % 7);
         let metered = self.weigh(usual, next, [&deviation, &innovation], window, stuck, ready);
 
         self.deviation.learn(error, &deviation, hour, floor, ready);
@@ -195,11 +201,13 @@ impl Meter {
         let (deviation, innovation) = (of(views[0]), of(views[1]));
         let stuck = if self.side == Side::Both { stuck - LOOK_STUCK.ln() } else { 0.0 };
         let window = window - LOOK_WINDOW.ln();
+        let (deviation, window) =
+            if self.days.is_new() { (careful(deviation), careful(window)) } else { (deviation, window) };
         let slow = deviation.max(window);
         let (typical, scale) =
             if slow >= innovation { (usual, views[0].scale) } else { (usual + next, views[1].scale) };
         let single = deviation.max(innovation).max(stuck);
-        let parts = if ready { (self.careful(single.max(0.0)), self.careful(window.max(0.0))) } else { (0.0, 0.0) };
+        let parts = if ready { (self.told(single.max(0.0)), self.told(window.max(0.0))) } else { (0.0, 0.0) };
         let surprise = parts.0.max(parts.1);
         let expected = Expectation { typical, lower: typical - 1.96 * scale, upper: typical + 1.96 * scale };
         let z = views[1].z.abs();
@@ -207,11 +215,8 @@ impl Meter {
     }
 
     /// A surprise as it is told: with care before a whole day was seen.
-    fn careful(&self, surprise: f64) -> f64 {
-        if surprise <= FIRST_SURE || self.seen as f64 * self.span >= FIRST_DAY {
-            return surprise;
-        }
-        FIRST_SURE + FIRST_GROWTH * (surprise - FIRST_SURE).ln_1p()
+    fn told(&self, surprise: f64) -> f64 {
+        if self.seen as f64 * self.span >= FIRST_DAY { surprise } else { careful(surprise) }
     }
 
     /// Surprise of the recent buckets together, where this bucket belongs to them.
@@ -285,6 +290,39 @@ impl Meter {
         if let Some(forecast) = &mut self.forecast {
             forecast.adopt_period(found, &past);
         }
+    }
+}
+
+fn careful(surprise: f64) -> f64 {
+    if surprise <= FIRST_SURE { surprise } else { FIRST_SURE + FIRST_GROWTH * (surprise - FIRST_SURE).ln_1p() }
+}
+
+/// Which days of the week were seen, by number from Monday.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Days {
+    over: u8,
+    today: Option<u8>,
+}
+
+persist!(Days { over, today });
+
+impl Days {
+    fn enter(&mut self, day: u8) {
+        if let Some(last) = self.today.replace(day)
+            && last != day
+        {
+            self.over |= 1 << last;
+        }
+    }
+
+    /// Today is of a kind, a day of the weekend or a workday, that was not seen yet while the other was.
+    fn is_new(self) -> bool {
+        let Some(today) = self.today else { return false };
+        let weekend = WEEKEND.iter().fold(0, |days, day| days | 1 << day);
+        if self.over == 0 {
+            return false;
+        }
+        if WEEKEND.contains(&today) { self.over & (1 << today) == 0 } else { self.over & !weekend == 0 }
     }
 }
 

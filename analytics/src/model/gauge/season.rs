@@ -8,9 +8,14 @@ pub struct Season {
     slots: Vec<Slot>,
     /// Between slots the shape is interpolated, because a slot spans several buckets.
     smooth: bool,
+    /// Share of a slot that a bucket is.
+    part: f64,
+    /// The last phase, and how much of a period went by since the first one, up to a whole.
+    last: Option<f64>,
+    gone: f64,
 }
 
-persist!(Season { slots, smooth });
+persist!(Season { slots, smooth, part, last, gone });
 
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Slot {
@@ -24,9 +29,11 @@ persist!(Slot { value, seen });
 const LEAST_RATE: f64 = 0.1;
 
 impl Season {
-    /// A shape of so many slots.
-    pub fn new(slots: usize, smooth: bool) -> Self {
-        Self { slots: vec![Slot::default(); slots.max(1)], smooth }
+    /// A shape of so many slots over a period of so many buckets.
+    pub fn new(slots: usize, buckets: f64, smooth: bool) -> Self {
+        let slots = slots.max(1);
+        let part = (slots as f64 / buckets.max(1.0)).min(1.0);
+        Self { slots: vec![Slot::default(); slots], smooth, part, last: None, gone: 0.0 }
     }
 
     /// Bytes in memory.
@@ -46,8 +53,12 @@ impl Season {
         (slot, (slot + 1) % n, at - at.floor())
     }
 
-    /// The shape at a phase, `None` where it was never seen.
+    /// The shape at a phase, `None` before a whole period was seen: what the same slot held minutes ago is no season.
     pub fn at(&self, phase: f64) -> Option<f64> {
+        if self.gone < 1.0 { None } else { self.known(phase) }
+    }
+
+    fn known(&self, phase: f64) -> Option<f64> {
         let (first, second, part) = self.place(phase);
         let (a, b) = (self.slots[first], self.slots[second]);
         match (a.seen > 0.0, b.seen > 0.0) {
@@ -60,22 +71,29 @@ impl Season {
 
     /// Learns what the shape was at a phase, with this weight (0-1).
     pub fn learn(&mut self, phase: f64, value: f64, weight: f64) {
+        if let Some(last) = self.last.replace(phase) {
+            let ahead = (phase - last).rem_euclid(1.0);
+            // A clock that is set back does not make a round of it.
+            self.gone = (self.gone + if ahead < 0.5 { ahead } else { 0.0 }).min(1.0);
+            self.gone = if self.gone > 1.0 - 1e-9 { 1.0 } else { self.gone };
+        }
         let (first, second, part) = self.place(phase);
-        let known = self.at(phase);
+        let known = self.known(phase);
         for (slot, share) in [(first, 1.0 - part), (second, part)] {
             if share < 1e-9 {
                 continue;
             }
             let slot = &mut self.slots[slot];
+            let taken = weight * share * self.part;
             if slot.seen == 0.0 {
                 if share >= 0.5 {
-                    *slot = Slot { value, seen: share };
+                    *slot = Slot { value, seen: taken };
                 }
                 continue;
             }
-            slot.seen += weight * share;
-            let rate = (1.0 / slot.seen.max(1.0)).max(LEAST_RATE) * share * weight;
-            slot.value += rate * (value - known.unwrap_or(slot.value));
+            slot.seen += taken;
+            let rate = (1.0 / slot.seen).max(LEAST_RATE) * taken;
+            slot.value += rate.min(1.0) * (value - known.unwrap_or(slot.value));
         }
     }
 }
@@ -86,9 +104,11 @@ mod tests {
 
     #[test]
     fn a_shape_is_learnt_between_its_slots() {
-        let mut season = Season::new(24, true);
-        assert_eq!(season.at(0.3), None);
+        let mut season = Season::new(24, 100.0, true);
         for round in 0..200 {
+            if round < 100 {
+                assert_eq!(season.at(0.3), None, "{round}");
+            }
             let phase = f64::from(round % 100) / 100.0;
             season.learn(phase, (phase * std::f64::consts::TAU).sin(), 1.0);
         }

@@ -70,6 +70,34 @@ fn on_the_first_day_what_is_unusual_is_told_with_care() {
 }
 
 #[test]
+fn the_first_weekend_is_told_with_care_and_the_second_not() {
+    // Monday 00:00 is the start; Saturdays are quiet, but for the third one.
+    let value = |at: usize| {
+        let quiet = at / 288 % 7 == 5 && at / 288 != 19;
+        20.0 + if quiet { 0.1 } else { 1.0 } * 10.0 * daily(at, 300) + normal(at as u64)
+    };
+    let found = run(300, Side::Both, 288 * 21, value);
+    let alarms = |day: usize| found[day * 288..(day + 1) * 288].iter().filter(|g| g.score >= 50.0).count();
+    assert!(alarms(5) < 6, "{}", alarms(5));
+    assert!((6..12).map(alarms).sum::<usize>() < 6);
+    assert!(alarms(19) > 0);
+}
+
+#[test]
+fn a_trend_under_noise_that_lingers_is_no_anomaly_when_the_week_is_over() {
+    let mut last = 0.0;
+    let lingering: Vec<f64> = (0..288 * 9)
+        .map(|at| {
+            last = 0.8 * last + normal(at as u64);
+            50.0 + 0.01 * at as f64 + last
+        })
+        .collect();
+    let found = run(300, Side::Both, lingering.len(), |at| lingering[at]);
+    let week = &found[288 * 6 + 200..288 * 8];
+    assert!(week.iter().all(|g| g.score < 50.0), "{:?}", week.iter().map(|g| g.score).fold(0.0, f64::max));
+}
+
+#[test]
 fn a_new_level_is_told_once_and_adopted() {
     let value = |at: usize| if at < 2_000 { 0.0 } else { 20.0 } + normal(at as u64);
     let found = run(300, Side::Both, 4_000, value);
