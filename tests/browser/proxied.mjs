@@ -59,11 +59,19 @@ try {
     await page.waitForTimeout(1000);
     const before = await measure();
     await flood(2_000, 2_000 + EVENTS);
-    await page.waitForTimeout(1000);
-    const after = await measure();
-    expect(after.nodes - before.nodes < 200, `nodes grew from ${before.nodes} to ${after.nodes}`);
-    expect(after.jsEventListeners - before.jsEventListeners < 50, `listeners grew from ${before.jsEventListeners} to ${after.jsEventListeners}`);
-    expect(after.usedSize - before.usedSize < 2_000_000, `the heap grew from ${before.usedSize} to ${after.usedSize}`);
+    const complaints = ({ nodes, jsEventListeners, usedSize }) =>
+      [
+        nodes - before.nodes < 200 || `nodes grew from ${before.nodes} to ${nodes}`,
+        jsEventListeners - before.jsEventListeners < 50 || `listeners grew from ${before.jsEventListeners} to ${jsEventListeners}`,
+        usedSize - before.usedSize < 2_000_000 || `the heap grew from ${before.usedSize} to ${usedSize}`,
+      ].filter((found) => found !== true);
+    // A slow machine still reads events when the last is sent; what is kept for good is there a minute later, too.
+    let after = await measure();
+    for (let tries = 0; tries < 60 && complaints(after).length > 0; tries += 1) {
+      await page.waitForTimeout(1000);
+      after = await measure();
+    }
+    expect(complaints(after).length === 0, complaints(after).join(', '));
     const moved = await place();
     expect(stands.y === moved.y && stands.x === moved.x, 'what is read does not move');
     console.log(JSON.stringify({ events: EVENTS, before, after }));

@@ -134,7 +134,7 @@ impl From<OutcomeCount> for OutcomeTally {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Influencer)]
 pub struct AnomalyInfluencer {
-    /// `client_ip`, `server_ip`, `server_port`, `outcome` or `observer`.
+    /// `client_ip`, `client_net` (/24 or /64), `server_ip`, `server_port`, `outcome` or `observer`.
     pub field: String,
     /// Its value.
     pub value: String,

@@ -19,7 +19,7 @@ pub struct Influencers {
 /// The values of one field.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct InfluencerField {
-    /// `client_ip`, `server_ip`, `server_port`, `outcome` or `observer`.
+    /// `client_ip`, `client_net` (/24 or /64), `server_ip`, `server_port`, `outcome` or `observer`.
     pub field: String,
     /// The strongest values, by falling score.
     pub values: Vec<InfluencerValue>,

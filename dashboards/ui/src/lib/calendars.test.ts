@@ -1,3 +1,4 @@
+// Tests of calendars.ts.
 import { expect, test } from 'vitest';
 import { effect, forWhom, idOf, inOrder, proposed, stageOf } from './calendars';
 

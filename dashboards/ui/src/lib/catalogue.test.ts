@@ -1,3 +1,4 @@
+// Tests of catalogue.ts.
 import { expect, test } from 'vitest';
 import type { CatalogueTopic } from '../api/types';
 import { found, variants } from './catalogue';

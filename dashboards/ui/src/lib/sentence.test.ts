@@ -1,3 +1,4 @@
+// Tests of sentence.ts.
 import { expect, test } from 'vitest';
 import { explained } from './sentence';
 
