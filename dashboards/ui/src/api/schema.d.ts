@@ -1402,7 +1402,7 @@ export interface components {
         ImportedState: "running" | "catching_up" | "disabled" | "failed";
         /** @description Someone or something that an anomaly is due to. */
         Influencer: {
-            /** @description `client_ip`, `server_ip`, `server_port`, `outcome` or `observer`. */
+            /** @description `client_ip`, `client_net` (/24 or /64), `server_ip`, `server_port`, `outcome` or `observer`. */
             field: string;
             /**
              * Format: double
@@ -1424,7 +1424,7 @@ export interface components {
         };
         /** @description The values of one field. */
         InfluencerField: {
-            /** @description `client_ip`, `server_ip`, `server_port`, `outcome` or `observer`. */
+            /** @description `client_ip`, `client_net` (/24 or /64), `server_ip`, `server_port`, `outcome` or `observer`. */
             field: string;
             /** @description The strongest values, by falling score. */
             values: components["schemas"]["InfluencerValue"][];
