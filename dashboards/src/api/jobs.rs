@@ -64,12 +64,12 @@ pub async fn job_file(
     let view = perspective(&view).ok_or_else(|| {
         Problem::not_found(format!("unknown perspective {view:?}, expected edge, inbound, outbound or private"))
     })?;
-    Ok(file(&failed_sessions(&app.settings.prefix, schema, view), query))
+    Ok(file(&failed_sessions(&app.settings.prefix, schema, view), query.preview))
 }
 
-fn file(job: &JobDefinition, query: JobFileQuery) -> Response {
+fn file(job: &JobDefinition, preview: bool) -> Response {
     let mut response = download(job.file(), "application/json", &job.file_name());
-    if query.preview {
+    if preview {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
     }
     response
@@ -103,5 +103,5 @@ pub async fn catalogue_file(
 ) -> Result<Response, Problem> {
     let found = everything(&app.settings.prefix).into_iter().find(|job| job.id.as_str() == id);
     let job = found.ok_or_else(|| Problem::not_found(format!("no job {id:?} comes with the program")))?;
-    Ok(file(&job, query))
+    Ok(file(&job, query.preview))
 }

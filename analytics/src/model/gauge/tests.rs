@@ -89,7 +89,7 @@ fn a_trend_under_noise_that_lingers_is_no_anomaly_when_the_week_is_over() {
     let lingering: Vec<f64> = (0..288 * 9)
         .map(|at| {
             last = 0.8 * last + normal(at as u64);
-            50.0 + 0.01 * at as f64 + last
+            50.0 + 0.01 * f64::from(at) + last
         })
         .collect();
     let found = run(300, Side::Both, lingering.len(), |at| lingering[at]);
