@@ -68,9 +68,7 @@ pub fn respond<W: Serialize, R: Serialize>(
     match format {
         Format::Json => Ok(Json(whole).into_response()),
         Format::Ndjson => {
-            let lines: Vec<String> =
-                objects(rows)?.into_iter().map(|row| Value::Object(row).to_string() + "\n").collect();
-            let lines = lines.concat();
+            let lines: String = objects(rows)?.into_iter().map(|row| Value::Object(row).to_string() + "\n").collect();
             Ok(download(lines, "application/x-ndjson", &format!("{name}.ndjson")))
         }
         Format::Csv => {

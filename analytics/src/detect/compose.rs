@@ -30,7 +30,7 @@ fn worth_a_record(one: &ScoredSeries) -> bool {
 /// The results of one perspective of a bucket (start in seconds).
 pub fn compose(scored: &ScoredView, view: &View, failures: &[Failure], start: i64, span: u32) -> BucketOutcome {
     let timestamp = start * 1000;
-    let everywhere = by_client(scored.perspective, failures);
+    let everywhere = by_client(failures.iter().filter(|failure| failure.perspective == scored.perspective));
     let records: Vec<AnomalyRecord> = scored
         .series
         .iter()

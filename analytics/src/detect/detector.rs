@@ -1,7 +1,8 @@
 //! The detector: counts what is sealed, scores it in time order, keeps results and snapshots.
 //!
 //! What it keeps is a function of the counts and of the calendars of planned work alone. A bucket's results bear the mark
-//! of what they were made from; where the marks differ, detection goes back to a snapshot before the first such bucket and on from there.
+//! of what they were made from; where the marks differ, detection goes back to a snapshot before the first such bucket
+//! and on from there.
 
 use std::fs::{self, File};
 

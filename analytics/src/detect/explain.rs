@@ -88,10 +88,10 @@ struct Part {
     usual: f64,
 }
 
-/// Failed sessions of each client of a perspective in a bucket.
-pub fn by_client(perspective: Perspective, failures: &[Failure]) -> HashMap<IpAddr, u64> {
+/// Failed sessions of each client.
+pub fn by_client<'a>(failures: impl IntoIterator<Item = &'a Failure>) -> HashMap<IpAddr, u64> {
     let mut failed = HashMap::new();
-    for failure in failures.iter().filter(|failure| failure.perspective == perspective) {
+    for failure in failures {
         *failed.entry(failure.client).or_default() += failure.failed;
     }
     failed
@@ -156,17 +156,13 @@ pub fn influencers(
         values
     };
     if key.client.is_none() {
-        let mut clients: BTreeMap<IpAddr, Part> = BTreeMap::new();
-        for failure in failures {
-            clients.entry(failure.client).or_default().failed += failure.failed;
-        }
-        for (client, part) in &mut clients {
-            let usually = usual(Level::Client, None, None, Some(*client));
-            let all = everywhere.get(client).map_or(part.failed, |all| (*all).max(part.failed));
-            let here = usually * part.failed as f64 / all.max(1) as f64;
-            part.more = (part.failed as f64 - here).max(0.0);
-            part.usual = rolled(usually);
-        }
+        let part = |(client, failed): (IpAddr, u64)| {
+            let usually = usual(Level::Client, None, None, Some(client));
+            let all = everywhere.get(&client).map_or(failed, |all| (*all).max(failed));
+            let here = usually * failed as f64 / all.max(1) as f64;
+            (client, Part { failed, more: (failed as f64 - here).max(0.0), usual: rolled(usually) })
+        };
+        let clients: BTreeMap<IpAddr, Part> = by_client(failures.iter().copied()).into_iter().map(part).collect();
         add("client_net", networks(&clients));
         add("client_ip", clients.into_iter().map(|(client, part)| (client.to_string(), part)).collect());
     }

@@ -9,7 +9,7 @@ use tracker::Perspective;
 
 use crate::detect::detector::fold;
 use crate::error::Result;
-use crate::jobs::{JobShelf, PlannedEvent, Skips, planned};
+use crate::jobs::{JobShelf, PlannedEvent, Skips, skipped};
 use crate::store::SessionStore;
 
 /// The planned events of each perspective's job.
@@ -25,12 +25,13 @@ impl Planned {
     /// # Errors
     /// The calendars cannot be read.
     pub fn read(store: &SessionStore, prefix: &Prefix, span: u32) -> Result<Self> {
-        let shelf = JobShelf::open(store);
         let mut events: BTreeMap<Perspective, Vec<PlannedEvent>> = BTreeMap::new();
-        for &perspective in Perspective::ALL {
-            for schema in Schema::ALL {
-                let found = shelf.events(&failed_sessions(prefix, schema, perspective))?;
-                events.entry(perspective).or_default().extend(found);
+        for calendar in JobShelf::open(store).calendars()? {
+            let concerned = |perspective: &Perspective| {
+                Schema::ALL.iter().any(|&schema| calendar.concerns(&failed_sessions(prefix, schema, *perspective)))
+            };
+            for &perspective in Perspective::ALL.iter().filter(|perspective| concerned(perspective)) {
+                events.entry(perspective).or_default().extend_from_slice(&calendar.events);
             }
         }
         Ok(Self { events, span })
@@ -38,7 +39,7 @@ impl Planned {
 
     /// What is left out of a perspective of the bucket that starts at `start` (s).
     pub fn skips(&self, perspective: Perspective, start: i64) -> Skips {
-        self.events.get(&perspective).map_or_else(Skips::default, |events| planned(events, start, self.span).0)
+        self.events.get(&perspective).map_or_else(Skips::default, |events| skipped(events, start, self.span))
     }
 
     /// The mark of a bucket's counts together with what is planned for it: where that changes, it is scored again.

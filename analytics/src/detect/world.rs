@@ -87,7 +87,7 @@ impl World {
     /// Time went by without any record.
     pub fn skip(&mut self, days: f64) {
         for view in self.views.values_mut() {
-            view.series.values_mut().for_each(|model| model.skip(days));
+            view.skip(days);
         }
     }
 
@@ -110,13 +110,13 @@ impl World {
             let own = counts.perspectives.get(&perspective).unwrap_or(&empty);
             let coverage = view.coverage(own, &alive);
             if coverage < LEAST_COVERAGE {
-                view.series.values_mut().for_each(|model| model.skip(moment.days));
+                view.skip(moment.days);
                 continue;
             }
             let Skips { result, update } = planned(perspective);
             let seen = if update {
                 let seen = (!result).then(|| view.peek(perspective, moment, own));
-                view.series.values_mut().for_each(|model| model.skip(moment.days));
+                view.skip(moment.days);
                 view.last = Some(moment.start);
                 seen
             } else {
@@ -147,6 +147,11 @@ fn by_server(series: &[ScoredSeries]) -> Vec<Vec<(f64, f64)>> {
 }
 
 impl View {
+    /// A bucket, or more time than that, went by unseen.
+    fn skip(&mut self, days: f64) {
+        self.series.values_mut().for_each(|model| model.skip(days));
+    }
+
     /// Share of the usual records whose observers delivered anything, and learns the usual.
     fn coverage(&mut self, counts: &PerspectiveCounts, alive: &[&str]) -> f64 {
         let usual: f64 = self.observers.values().sum();

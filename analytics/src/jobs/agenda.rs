@@ -50,6 +50,16 @@ pub struct Annotation {
     pub job_id: Option<String>,
 }
 
+impl JobCalendar {
+    /// Whether its events are planned for this job.
+    pub(crate) fn concerns(&self, definition: &JobDefinition) -> bool {
+        self.job_ids.is_empty()
+            || self.job_ids.iter().any(|id| {
+                id == "_all" || id == definition.id.as_str() || definition.groups.iter().any(|group| group == id)
+            })
+    }
+}
+
 impl JobShelf {
     /// The lists that rules refer to.
     ///
@@ -97,13 +107,8 @@ impl JobShelf {
     /// # Errors
     /// The file cannot be read.
     pub fn events(&self, definition: &JobDefinition) -> Result<Vec<PlannedEvent>> {
-        let concerns = |calendar: &JobCalendar| {
-            calendar.job_ids.is_empty()
-                || calendar.job_ids.iter().any(|id| {
-                    id == "_all" || id == definition.id.as_str() || definition.groups.iter().any(|group| group == id)
-                })
-        };
-        Ok(self.calendars()?.into_iter().filter(concerns).flat_map(|calendar| calendar.events).collect())
+        let own = self.calendars()?.into_iter().filter(|calendar| calendar.concerns(definition));
+        Ok(own.flat_map(|calendar| calendar.events).collect())
     }
 
     /// The annotations, by time.

@@ -41,7 +41,7 @@ pub(crate) use kept::KeptResults;
 pub use plan::{Plan, Refused};
 pub(crate) use plotted::JobPlots;
 pub use rules::{Lists, PlannedEvent};
-pub(crate) use rules::{Skips, planned};
+pub(crate) use rules::{Skips, skipped};
 pub use run::{ScoredBucket, ScoredValue, Surroundings, run_job};
 pub use runner::{JobRunner, snapshots};
 pub use shelf::{JobLife, JobShelf, JobSwitches, Order, RunEntry, StoredJob};

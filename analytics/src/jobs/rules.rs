@@ -46,16 +46,22 @@ impl Skips {
     }
 }
 
+/// The events that touch a bucket.
+fn touching(events: &[PlannedEvent], start: i64, span: u32) -> impl Iterator<Item = &PlannedEvent> {
+    let (from, to) = (start * 1000, (start + i64::from(span)) * 1000);
+    events.iter().filter(move |event| event.start_time < to && event.end_time > from)
+}
+
+/// What the events that touch a bucket leave out.
+pub(crate) fn skipped(events: &[PlannedEvent], start: i64, span: u32) -> Skips {
+    let skips = |event: &PlannedEvent| Skips { result: event.skip_result, update: event.skip_model_update };
+    touching(events, start, span).map(skips).fold(Skips::default(), Skips::or)
+}
+
 /// What the events that touch a bucket leave out, and what they are.
 pub(crate) fn planned(events: &[PlannedEvent], start: i64, span: u32) -> (Skips, Vec<String>) {
-    let (from, to) = (start * 1000, (start + i64::from(span)) * 1000);
-    let mut skips = Skips::default();
-    let mut named = Vec::new();
-    for event in events.iter().filter(|event| event.start_time < to && event.end_time > from) {
-        skips = skips.or(Skips { result: event.skip_result, update: event.skip_model_update });
-        named.push(event.description.clone());
-    }
-    (skips, named)
+    let named = touching(events, start, span).map(|event| event.description.clone()).collect();
+    (skipped(events, start, span), named)
 }
 
 /// What the rules leave out of a value. Without an expectation, conditions on it do not hold.

@@ -12,12 +12,13 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use jobs::document::csv::CsvTable;
 use jobs::document::write::{bulk, ndjson};
 use jobs::{Document, Documents, Schema};
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::mpsc::Sender;
 use utoipa::IntoParams;
 
 use super::imported::{known, work};
@@ -157,8 +158,7 @@ type Documented = futures::stream::BoxStream<'static, Document>;
 /// The documents as they are read; reading goes on as fast as they are taken.
 fn selected(app: &Arc<Shared>, wanted: Selection) -> Documented {
     let source = Arc::clone(&app.source);
-    let (sender, mut receiver) = tokio::sync::mpsc::channel(WAITING);
-    tokio::task::spawn_blocking(move || {
+    from_thread(move |sender| {
         let read = source.documents(&wanted, &mut |document| match sender.blocking_send(document) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
@@ -166,12 +166,19 @@ fn selected(app: &Arc<Shared>, wanted: Selection) -> Documented {
         if let Err(error) = read {
             tracing::error!(%error, "results cannot be read");
         }
-    });
-    futures::stream::poll_fn(move |context| receiver.poll_recv(context)).boxed()
+    })
+    .boxed()
+}
+
+/// What a thread that may block sends, as fast as it is taken.
+fn from_thread<T: Send + 'static>(work: impl FnOnce(Sender<T>) + Send + 'static) -> impl Stream<Item = T> {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(WAITING);
+    tokio::task::spawn_blocking(move || work(sender));
+    futures::stream::poll_fn(move |context| receiver.poll_recv(context))
 }
 
 async fn written(
-    documents: impl futures::Stream<Item = Document> + Send + 'static,
+    documents: impl Stream<Item = Document> + Send + 'static,
     form: Form,
     name: &str,
     index: String,
@@ -195,12 +202,9 @@ async fn written(
 
 /// Documents as a CSV table. Its header names the columns of all of them: the rows wait in a file until the last one is
 /// read. A failure ends the stream before its end, so that nobody takes a part for the whole.
-fn table(
-    documents: impl futures::Stream<Item = Document> + Send + 'static,
-) -> impl futures::Stream<Item = io::Result<String>> {
-    let (sender, mut receiver) = tokio::sync::mpsc::channel(WAITING);
+fn table(documents: impl Stream<Item = Document> + Send + 'static) -> impl Stream<Item = io::Result<String>> {
     let runtime = tokio::runtime::Handle::current();
-    tokio::task::spawn_blocking(move || {
+    from_thread(move |sender| {
         let gathered = || -> io::Result<CsvTable<File>> {
             let mut table = CsvTable::new(tempfile::tempfile()?);
             let mut documents = std::pin::pin!(documents);
@@ -217,13 +221,12 @@ fn table(
                 drop(sender.blocking_send(Err(error)));
             }
         }
-    });
-    futures::stream::poll_fn(move |context| receiver.poll_recv(context))
+    })
 }
 
 /// Documents as lines, as they come.
 fn lines(
-    documents: impl futures::Stream<Item = Document> + Send + 'static,
+    documents: impl Stream<Item = Document> + Send + 'static,
     index: String,
     line: fn(Document, &str) -> String,
 ) -> Body {

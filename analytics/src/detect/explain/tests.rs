@@ -57,7 +57,7 @@ fn named(clients: &[(IpAddr, u64)], known: &[(IpAddr, f64)]) -> Vec<(String, Str
         view.series.insert(key, Box::new(model));
     }
     let own: Vec<&Failure> = failures.iter().collect();
-    influencers(&one, &own, &by_client(Perspective::Private, &failures), &view)
+    influencers(&one, &own, &by_client(&failures), &view)
         .into_iter()
         .filter(|one| one.field.starts_with("client"))
         .map(|one| (one.field, one.value))
