@@ -2,12 +2,14 @@
 //!
 //! Owns the mapping between [`SessionRecord`] and [`session_schema`]; must not know files.
 
+mod runs;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, StringBuilder, TimestampMicrosecondBuilder, UInt8Builder,
-    UInt16Builder, UInt32Builder, UInt64Builder,
+    Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, StringBuilder, TimestampMicrosecondBuilder, UInt16Builder,
+    UInt64Builder,
 };
 use arrow::datatypes::{DataType, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
@@ -19,6 +21,7 @@ use crate::outcome::UnknownName;
 use crate::record::{Endpoint, HostInfo, IcmpError, SessionRecord, SideTotals};
 use crate::schema::session_schema;
 use crate::service::service_name;
+use runs::{NumberRuns, TextRuns};
 
 /// Why a batch could not be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -64,54 +67,54 @@ columns! {
     session_id: UInt64Builder,
     start: TimestampMicrosecondBuilder,
     end: TimestampMicrosecondBuilder,
-    proto: UInt8Builder,
+    proto: NumberRuns<UInt8Type>,
     client_ip: BinaryBuilder,
     server_ip: BinaryBuilder,
     client_port: UInt16Builder,
     server_port: UInt16Builder,
-    service: StringBuilder,
-    perspective: StringBuilder,
-    outcome_class: StringBuilder,
-    outcome: StringBuilder,
-    confidence: StringBuilder,
+    service: TextRuns,
+    perspective: TextRuns,
+    outcome_class: TextRuns,
+    outcome: TextRuns,
+    confidence: TextRuns,
     inferred: BooleanBuilder,
-    end_reason: StringBuilder,
+    end_reason: TextRuns,
     client_packets: UInt64Builder,
     server_packets: UInt64Builder,
     client_bytes: UInt64Builder,
     server_bytes: UInt64Builder,
-    client_tcp_flags: UInt16Builder,
-    server_tcp_flags: UInt16Builder,
-    syn_count: UInt32Builder,
-    conn_state: StringBuilder,
+    client_tcp_flags: NumberRuns<UInt16Type>,
+    server_tcp_flags: NumberRuns<UInt16Type>,
+    syn_count: NumberRuns<UInt32Type>,
+    conn_state: TextRuns,
     history: StringBuilder,
-    icmp: StringBuilder,
-    origin: StringBuilder,
-    export_type: StringBuilder,
-    observer: StringBuilder,
-    observers: StringBuilder,
-    domain: UInt32Builder,
-    sampling: UInt32Builder,
-    vlan: UInt16Builder,
-    tunnel: UInt32Builder,
-    input_interface: UInt32Builder,
-    output_interface: UInt32Builder,
+    icmp: TextRuns,
+    origin: TextRuns,
+    export_type: TextRuns,
+    observer: TextRuns,
+    observers: TextRuns,
+    domain: NumberRuns<UInt32Type>,
+    sampling: NumberRuns<UInt32Type>,
+    vlan: NumberRuns<UInt16Type>,
+    tunnel: NumberRuns<UInt32Type>,
+    input_interface: NumberRuns<UInt32Type>,
+    output_interface: NumberRuns<UInt32Type>,
     community_id: StringBuilder,
-    client_asn: UInt32Builder,
-    client_as_org: StringBuilder,
-    client_country: StringBuilder,
-    client_host: StringBuilder,
-    server_asn: UInt32Builder,
-    server_as_org: StringBuilder,
-    server_country: StringBuilder,
-    server_host: StringBuilder,
-    client_payload_bytes: UInt64Builder,
-    server_payload_bytes: UInt64Builder,
-    client_city: StringBuilder,
-    server_city: StringBuilder,
-    observer_name: StringBuilder,
-    input_interface_name: StringBuilder,
-    output_interface_name: StringBuilder,
+    client_asn: NumberRuns<UInt32Type>,
+    client_as_org: TextRuns,
+    client_country: TextRuns,
+    client_host: TextRuns,
+    server_asn: NumberRuns<UInt32Type>,
+    server_as_org: TextRuns,
+    server_country: TextRuns,
+    server_host: TextRuns,
+    client_payload_bytes: NumberRuns<UInt64Type>,
+    server_payload_bytes: NumberRuns<UInt64Type>,
+    client_city: TextRuns,
+    server_city: TextRuns,
+    observer_name: TextRuns,
+    input_interface_name: TextRuns,
+    output_interface_name: TextRuns,
 }
 
 impl SessionBatchBuilder {

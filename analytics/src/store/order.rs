@@ -2,8 +2,10 @@
 //!
 //! Owns the sort key and its packed form; must not know files.
 
-use arrow::array::{Array, AsArray, BinaryArray, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, UInt32Array};
+use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{TimestampMicrosecondType, UInt16Type};
 use arrow::record_batch::RecordBatch;
 use tracker::{BatchError, session_schema};
@@ -86,7 +88,17 @@ pub(crate) fn sorted(batches: &[RecordBatch]) -> Result<RecordBatch> {
     if order.is_sorted() {
         return Ok(batch);
     }
-    Ok(take_record_batch(&batch, &UInt32Array::from(order))?)
+    reordered(&batch, &UInt32Array::from(order))
+}
+
+/// The rows in this order. Columns without values stay as they are.
+fn reordered(batch: &RecordBatch, order: &UInt32Array) -> Result<RecordBatch> {
+    let column = |column: &ArrayRef| match column.null_count() == column.len() {
+        true => Ok(Arc::clone(column)),
+        false => take(column, order, None),
+    };
+    let columns = batch.columns().iter().map(column).collect::<std::result::Result<_, _>>()?;
+    Ok(RecordBatch::try_new(batch.schema(), columns)?)
 }
 
 #[cfg(test)]

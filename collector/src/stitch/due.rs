@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 
 use tracker::Micros;
 
+use super::held::Slot;
+
 /// How long a session waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
@@ -21,7 +23,7 @@ pub(super) enum Wait {
 /// The entries of all sessions. A session whose deadline has moved has several; the one at its deadline counts.
 #[derive(Debug, Default)]
 pub(super) struct Due {
-    lanes: [VecDeque<(Micros, u32)>; 3],
+    lanes: [VecDeque<(Micros, Slot)>; 3],
 }
 
 /// Entries beyond the sessions held before stale ones are cleared out.
@@ -29,7 +31,7 @@ const SLACK: usize = 4_096;
 
 impl Due {
     /// Adds a session that is due at `at`.
-    pub(super) fn push(&mut self, wait: Wait, at: Micros, slot: u32) {
+    pub(super) fn push(&mut self, wait: Wait, at: Micros, slot: Slot) {
         let lane = &mut self.lanes[wait as usize];
         // A clock that was set back must not put an entry before those that wait already.
         let at = lane.back().map_or(at, |&(last, _)| at.max(last));
@@ -37,19 +39,19 @@ impl Due {
     }
 
     /// The earliest entry: its time and session.
-    pub(super) fn first(&self) -> Option<(Micros, u32)> {
+    pub(super) fn first(&self) -> Option<(Micros, Slot)> {
         self.lanes.iter().filter_map(VecDeque::front).min().copied()
     }
 
     /// Takes the earliest entry out.
-    pub(super) fn pop(&mut self) -> Option<(Micros, u32)> {
+    pub(super) fn pop(&mut self) -> Option<(Micros, Slot)> {
         let first = self.first()?;
         let lane = self.lanes.iter_mut().find(|lane| lane.front() == Some(&first))?;
         lane.pop_front()
     }
 
     /// Clears out entries that no longer count, once there are many of them.
-    pub(super) fn tidy(&mut self, held: usize, counts: impl Fn(Micros, u32) -> bool) {
+    pub(super) fn tidy(&mut self, held: usize, counts: impl Fn(Micros, Slot) -> bool) {
         let entries: usize = self.lanes.iter().map(VecDeque::len).sum();
         if entries > 2 * held + SLACK {
             for lane in &mut self.lanes {
@@ -73,18 +75,18 @@ mod tests {
         for (now, wait, length) in
             [(0, Wait::Hold, 75), (1, Wait::Active, 1_800), (2, Wait::Hold, 75), (3, Wait::Settle, 1)]
         {
-            due.push(wait, now + length, now as u32);
+            due.push(wait, now + length, Slot::new(now as usize));
         }
-        assert_eq!(due.first(), Some((4, 3)));
+        assert_eq!(due.first(), Some((4, Slot::new(3))));
         let order: Vec<_> = std::iter::from_fn(|| due.pop()).map(|(_, slot)| slot).collect();
-        assert_eq!(order, [3, 0, 2, 1]);
+        assert_eq!(order, [3, 0, 2, 1].map(Slot::new));
     }
 
     #[test]
     fn stale_entries_are_cleared_out() {
         let mut due = Due::default();
         for at in 0..10_000 {
-            due.push(Wait::Hold, at, 7);
+            due.push(Wait::Hold, at, Slot::new(7));
             due.tidy(1, |at, _| at == 9_999);
         }
         assert!(due.lanes[0].len() <= SLACK + 3);

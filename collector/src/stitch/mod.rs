@@ -6,6 +6,8 @@
 mod capability;
 mod due;
 mod exporters;
+mod held;
+mod index;
 mod key;
 mod outcome;
 mod record;
@@ -18,8 +20,6 @@ use std::hash::BuildHasher;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use tracker::Micros;
 use tracker::outcome::{EndReason, OutcomeClass};
 use tracker::record::SessionRecord;
@@ -28,6 +28,8 @@ pub use capability::Capability;
 use due::{Due, Wait};
 pub use exporters::ExporterQuality;
 use exporters::Exporters;
+use held::{Held, Slot};
+use index::{Index, Known};
 use key::{Direction, TupleKey};
 use session::Session;
 pub use settings::{ServiceRule, StitchSettings};
@@ -83,10 +85,8 @@ pub struct Stitcher {
     settle: Micros,
     exporters: Exporters,
     seed: RandomState,
-    /// Hash of each key and the slot of its first session.
-    heads: HashTable<(u64, u32)>,
-    slots: Vec<Option<Session>>,
-    free: Vec<u32>,
+    index: Index,
+    held: Held,
     due: Due,
     tombstones: Tombstones,
     counters: StitchCounters,
@@ -108,9 +108,8 @@ impl Stitcher {
             settle: micros(settings.settle),
             exporters: Exporters::default(),
             seed: RandomState::default(),
-            heads: HashTable::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
+            index: Index::default(),
+            held: Held::default(),
             due: Due::default(),
             tombstones: Tombstones::new(settings.max_sessions, Memory { hold, retransmit, active }),
             counters: StitchCounters::default(),
@@ -128,12 +127,14 @@ impl Stitcher {
         }
         let (key, direction) = TupleKey::of(flow);
         let hash = self.seed.hash_one(key);
-        if let Some(slot) = self.find(hash, &key, flow, direction, exporter) {
+        let known = self.index.get(hash);
+        if let Some(slot) = known.and_then(|known| self.find(known, &key, flow, direction, exporter)) {
             self.counters.joined += 1;
             self.update(slot, flow, direction, exporter, now, out);
             return;
         }
-        if let Some(late) = self.tombstones.swallows(hash, flow, now) {
+        let stone = known.and_then(|known| known.stone);
+        if let Some(late) = stone.and_then(|stone| self.tombstones.swallows(stone, flow, now)) {
             match late {
                 Late::Record => self.counters.ignored_late += 1,
                 Late::Retransmit => self.counters.ignored_retransmits += 1,
@@ -145,7 +146,11 @@ impl Stitcher {
             self.evict(now, out);
         }
         self.counters.opened += 1;
-        let slot = self.insert(hash, Session::new(key, flow, exporter));
+        let slot = self.held.add(Session::new(key, flow, exporter));
+        let next = self.index.hold(hash, slot);
+        if let Some(session) = self.held.get_mut(slot) {
+            session.next = next;
+        }
         self.update(slot, flow, direction, exporter, now, out);
     }
 
@@ -160,15 +165,13 @@ impl Stitcher {
                 self.emit(slot, EndReason::Idle, now, out);
             }
         }
-        self.tombstones.expire(now);
+        self.forget(now);
     }
 
     /// Hands out everything, in order of the sessions' last packets.
     pub fn finish(&mut self, out: &mut Vec<SessionRecord>) {
-        let mut open: Vec<(Micros, TupleKey, u32)> = (0..)
-            .zip(&self.slots)
-            .filter_map(|(slot, session)| session.as_ref().map(|session| (session.last, session.key, slot)))
-            .collect();
+        let mut open: Vec<(Micros, TupleKey, Slot)> =
+            self.held.iter().map(|(slot, session)| (session.last, session.key, slot)).collect();
         open.sort_unstable();
         for (last, _, slot) in open {
             self.emit(slot, EndReason::Forced, last, out);
@@ -182,16 +185,8 @@ impl Stitcher {
     }
 
     /// Whether an entry is for the present deadline of a session that is still held.
-    fn is_due(&self, at: Micros, slot: u32) -> bool {
-        self.session(slot).is_some_and(|session| session.deadline <= at)
-    }
-
-    fn session(&self, slot: u32) -> Option<&Session> {
-        self.slots.get(slot as usize)?.as_ref()
-    }
-
-    fn session_mut(&mut self, slot: u32) -> Option<&mut Session> {
-        self.slots.get_mut(slot as usize)?.as_mut()
+    fn is_due(&self, at: Micros, slot: Slot) -> bool {
+        self.held.get(slot).is_some_and(|session| session.deadline <= at)
     }
 
     /// Sessions held.
@@ -214,19 +209,20 @@ impl Stitcher {
         self.exporters.qualities()
     }
 
-    /// The first session with this key.
-    fn head(&self, hash: u64, key: &TupleKey) -> Option<u32> {
-        let same = |&(other, slot): &(u64, u32)| other == hash && self.session(slot).is_some_and(|s| s.key == *key);
-        self.heads.find(hash, same).map(|&(_, slot)| slot)
-    }
-
     /// The session that a record belongs to.
-    fn find(&self, hash: u64, key: &TupleKey, flow: &FlowRecord, direction: Direction, exporter: u32) -> Option<u32> {
-        let mut at = self.head(hash, key);
-        let mut best: Option<(Micros, u32)> = None;
+    fn find(
+        &self,
+        known: Known,
+        key: &TupleKey,
+        flow: &FlowRecord,
+        direction: Direction,
+        exporter: u32,
+    ) -> Option<Slot> {
+        let mut at = known.newest;
+        let mut best: Option<(Micros, Slot)> = None;
         for _ in 0..MAX_CHAIN {
             let Some(slot) = at else { break };
-            let session = self.session(slot)?;
+            let session = self.held.get(slot)?;
             at = session.next;
             let reach = if session.goes_on {
                 self.active.max(self.hold)
@@ -236,7 +232,8 @@ impl Stitcher {
                 self.hold
             };
             let distance = (flow.start - session.last).max(session.first - flow.end).max(0);
-            if distance <= reach
+            if session.key == *key
+                && distance <= reach
                 && !session.precedes(flow, direction, exporter)
                 && session.same_network(flow, direction, exporter)
                 && best.is_none_or(|(least, _)| distance < least)
@@ -247,28 +244,9 @@ impl Stitcher {
         best.map(|(_, slot)| slot)
     }
 
-    fn insert(&mut self, hash: u64, mut session: Session) -> u32 {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            (self.slots.len() - 1) as u32
-        });
-        let slots = &self.slots;
-        let same = |&(other, head): &(u64, u32)| {
-            other == hash && slots.get(head as usize).and_then(Option::as_ref).is_some_and(|s| s.key == session.key)
-        };
-        match self.heads.entry(hash, same, |&(other, _)| other) {
-            Entry::Occupied(mut head) => session.next = Some(std::mem::replace(&mut head.get_mut().1, slot)),
-            Entry::Vacant(empty) => {
-                empty.insert((hash, slot));
-            }
-        }
-        self.slots[slot as usize] = Some(session);
-        slot
-    }
-
     fn update(
         &mut self,
-        slot: u32,
+        slot: Slot,
         flow: &FlowRecord,
         direction: Direction,
         exporter: u32,
@@ -277,21 +255,26 @@ impl Stitcher {
     ) {
         let (hold, active, settle) = (self.hold, self.active.max(self.hold), self.settle);
         let emit_certain = self.settings.emit_certain;
-        let Some(session) = self.session_mut(slot) else { return };
+        let Some(session) = self.held.get_mut(slot) else { return };
         session.merge(flow, direction, exporter);
         let (mut wait, mut length) = if session.goes_on { (Wait::Active, active) } else { (Wait::Hold, hold) };
         if emit_certain && is_certain(session) {
             (wait, length) = (Wait::Settle, settle);
         }
-        session.deadline = now + length;
+        let deadline = now + length;
+        // An entry of this time is among those due already.
+        let waits = std::mem::replace(&mut session.deadline, deadline) == deadline;
         if wait == Wait::Settle && (settle == 0 || !self.exporters.several()) {
             self.emit(slot, EndReason::Closed, now, out);
             return;
         }
-        self.due.push(wait, now + length, slot);
-        let slots = &self.slots;
+        if waits {
+            return;
+        }
+        self.due.push(wait, deadline, slot);
+        let held = &self.held;
         self.due.tidy(self.counters.opened.abs_diff(self.counters.emitted) as usize, |at, slot| {
-            slots.get(slot as usize).and_then(Option::as_ref).is_some_and(|session| session.deadline <= at)
+            held.get(slot).is_some_and(|session| session.deadline <= at)
         });
     }
 
@@ -306,26 +289,10 @@ impl Stitcher {
         }
     }
 
-    fn unlink(&mut self, hash: u64, key: &TupleKey, slot: u32, next: Option<u32>) {
-        let slots = &self.slots;
-        let same = |&(other, head): &(u64, u32)| {
-            other == hash
-                && (head == slot || slots.get(head as usize).and_then(Option::as_ref).is_some_and(|s| s.key == *key))
-        };
-        let Ok(mut entry) = self.heads.find_entry(hash, same) else { return };
-        let head = entry.get().1;
-        if head == slot {
-            match next {
-                Some(next) => entry.get_mut().1 = next,
-                None => {
-                    entry.remove();
-                }
-            }
-            return;
-        }
-        let mut at = Some(head);
-        while let Some(index) = at {
-            let Some(session) = self.session_mut(index) else { return };
+    /// Takes a session out of the chain that leads from another one to it.
+    fn unlink(&mut self, newest: Slot, slot: Slot, next: Option<Slot>) {
+        let mut at = Some(newest);
+        while let Some(session) = at.and_then(|at| self.held.get_mut(at)) {
             if session.next == Some(slot) {
                 session.next = next;
                 return;
@@ -334,23 +301,32 @@ impl Stitcher {
         }
     }
 
-    fn emit(&mut self, slot: u32, reason: EndReason, now: Micros, out: &mut Vec<SessionRecord>) {
-        let Some(session) = self.slots.get(slot as usize).and_then(Option::as_ref) else { return };
-        let (key, next) = (session.key, session.next);
-        let hash = self.seed.hash_one(key);
+    /// Forgets sessions that were handed out long ago, or are too many.
+    fn forget(&mut self, now: Micros) {
+        while let Some((hash, stone)) = self.tombstones.pop_due(now) {
+            self.index.forget(hash, stone);
+        }
+    }
+
+    fn emit(&mut self, slot: Slot, reason: EndReason, now: Micros, out: &mut Vec<SessionRecord>) {
+        let Some(session) = self.held.get(slot) else { return };
+        let next = session.next;
+        let hash = self.seed.hash_one(session.key);
         let record = record::record(session, reason, &self.exporters, &self.settings);
-        if key.proto == TCP {
+        if session.key.proto == TCP {
             let classified = record.outcome.class() != OutcomeClass::Indeterminate;
             for exporter in session.exporters() {
                 self.exporters.count(exporter, classified);
             }
         }
-        self.tombstones.bury(hash, session, &record, now);
+        let stone = self.tombstones.bury(hash, session, &record, now);
         out.push(record);
-        self.unlink(hash, &key, slot, next);
-        self.slots[slot as usize] = None;
-        self.free.push(slot);
+        if let Some(newest) = self.index.release(hash, slot, next, stone) {
+            self.unlink(newest, slot, next);
+        }
+        self.held.remove(slot);
         self.counters.emitted += 1;
+        self.forget(now);
     }
 }
 

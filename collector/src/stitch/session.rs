@@ -5,6 +5,7 @@
 use tracker::Micros;
 use tracker::record::ExportType;
 
+use super::held::Slot;
 use super::key::{Direction, IcmpRole, TupleKey, icmp_role};
 use crate::netflow::flow::flag::{ACK, FIN, RST, SYN};
 use crate::netflow::{FirewallEvent, FlowEnd, FlowRecord, Traffic};
@@ -109,7 +110,7 @@ pub(crate) struct Session {
     /// Several connections in one record.
     pub(crate) aggregate: bool,
     /// Next session with the same key.
-    pub(crate) next: Option<u32>,
+    pub(super) next: Option<Slot>,
 }
 
 impl Session {
@@ -119,7 +120,7 @@ impl Session {
             halves: [None, None],
             first: flow.start,
             last: flow.end,
-            deadline: 0,
+            deadline: Micros::MIN,
             first_exporter: exporter,
             more_exporters: Vec::new(),
             export_type: flow.export_type,

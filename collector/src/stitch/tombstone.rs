@@ -3,8 +3,8 @@
 //! Owns their bounded memory; must not know live sessions.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 
-use hashbrown::HashTable;
 use tracker::Micros;
 use tracker::outcome::{Outcome, OutcomeClass};
 use tracker::record::SessionRecord;
@@ -30,13 +30,61 @@ pub(crate) enum Late {
 
 /// What is remembered of a session.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tombstone {
-    /// Hash of its key. 64 bits under a secret seed: that two sessions share one is not expected to happen.
+struct Tombstone {
+    /// Hash of its key.
     hash: u64,
     last: Micros,
     until: Micros,
     outcome: Outcome,
     terminated: bool,
+}
+
+/// Which tombstone: its lane, and its number in that lane, which wraps around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stone(NonZeroU32);
+
+const LANES: u32 = 3;
+const NUMBER_BITS: u32 = 30;
+const NUMBERS: u32 = (1 << NUMBER_BITS) - 1;
+
+impl Stone {
+    fn new(lane: usize, number: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add((lane as u32) << NUMBER_BITS | number & NUMBERS))
+    }
+
+    fn lane(self) -> usize {
+        ((self.0.get() - 1) >> NUMBER_BITS) as usize
+    }
+
+    fn number(self) -> u32 {
+        (self.0.get() - 1) & NUMBERS
+    }
+}
+
+/// Sessions that are remembered equally long, in the order in which they are forgotten: see `due`.
+#[derive(Debug, Default)]
+struct Lane {
+    stones: VecDeque<Tombstone>,
+    /// Number of the first.
+    first: u32,
+}
+
+impl Lane {
+    fn get_mut(&mut self, number: u32) -> Option<&mut Tombstone> {
+        self.stones.get_mut((number.wrapping_sub(self.first) & NUMBERS) as usize)
+    }
+
+    fn push(&mut self, stone: Tombstone) -> u32 {
+        self.stones.push_back(stone);
+        self.first.wrapping_add(self.stones.len() as u32 - 1)
+    }
+
+    fn pop(&mut self) -> Option<(u64, u32)> {
+        let stone = self.stones.pop_front()?;
+        let number = self.first;
+        self.first = self.first.wrapping_add(1);
+        Some((stone.hash, number))
+    }
 }
 
 /// How long sessions are remembered after they were handed out.
@@ -53,20 +101,19 @@ pub(crate) struct Memory {
 /// The remembered sessions.
 #[derive(Debug)]
 pub(crate) struct Tombstones {
-    stones: HashTable<Tombstone>,
-    /// In order of time for each of the spans of [`Memory`]: see `due`.
-    due: [VecDeque<(Micros, u64)>; 3],
+    /// One for each of the spans of [`Memory`].
+    lanes: [Lane; LANES as usize],
     memory: Memory,
     limit: usize,
 }
 
 impl Tombstones {
     pub(crate) fn new(limit: usize, memory: Memory) -> Self {
-        Self { stones: HashTable::new(), due: Default::default(), memory, limit: limit.max(1) }
+        Self { lanes: Default::default(), memory, limit: limit.clamp(1, NUMBERS as usize) }
     }
 
     /// Remembers a session that is handed out at `now`.
-    pub(crate) fn bury(&mut self, hash: u64, session: &Session, record: &SessionRecord, now: Micros) {
+    pub(crate) fn bury(&mut self, hash: u64, session: &Session, record: &SessionRecord, now: Micros) -> Stone {
         let terminated = session.terminated() || record.outcome == Outcome::Closed;
         let lasting = record.outcome.class() == OutcomeClass::Established || record.outcome == Outcome::Midstream;
         let Memory { hold, retransmit, active } = self.memory;
@@ -77,46 +124,25 @@ impl Tombstones {
         } else {
             (1, retransmit.max(hold))
         };
-        while self.stones.len() >= self.limit {
-            let Some((_, oldest)) = self.pop_due(Micros::MAX) else { break };
-            self.forget(oldest, |_| true);
-        }
-        let until = now + keep;
-        let stone = Tombstone { hash, last: record.end, until, outcome: record.outcome, terminated };
-        match self.stones.find_mut(hash, |known| known.hash == hash) {
-            Some(known) => *known = stone,
-            None => {
-                self.stones.insert_unique(hash, stone, |known| known.hash);
-            }
-        }
-        self.due[lane].push_back((until, hash));
+        let stone = Tombstone { hash, last: record.end, until: now + keep, outcome: record.outcome, terminated };
+        Stone::new(lane, self.lanes[lane].push(stone))
     }
 
-    /// Forgets what is old enough.
-    pub(crate) fn expire(&mut self, now: Micros) {
-        while let Some((_, hash)) = self.pop_due(now) {
-            self.forget(hash, |stone| stone.until <= now);
+    /// Takes out the next that is to be forgotten, with the hash of its key: one that is old enough, or too many.
+    pub(crate) fn pop_due(&mut self, now: Micros) -> Option<(u64, Stone)> {
+        let next = |lane: &Lane| lane.stones.front().map(|stone| stone.until);
+        let (until, lane) = (0..self.lanes.len()).filter_map(|lane| Some((next(&self.lanes[lane])?, lane))).min()?;
+        let full = self.lanes.iter().map(|lane| lane.stones.len()).sum::<usize>() > self.limit;
+        if until > now && !full {
+            return None;
         }
+        self.lanes[lane].pop().map(|(hash, number)| (hash, Stone::new(lane, number)))
     }
 
-    /// The earliest entry, if it is due.
-    fn pop_due(&mut self, now: Micros) -> Option<(Micros, u64)> {
-        let lane = self.due.iter_mut().filter(|lane| !lane.is_empty()).min_by_key(|lane| lane.front().copied())?;
-        if lane.front()?.0 > now { None } else { lane.pop_front() }
-    }
-
-    fn forget(&mut self, hash: u64, when: impl Fn(&Tombstone) -> bool) {
-        if let Ok(found) = self.stones.find_entry(hash, |stone| stone.hash == hash)
-            && when(found.get())
-        {
-            found.remove();
-        }
-    }
-
-    /// Whether a record that fits no live session is of a remembered one.
-    pub(crate) fn swallows(&mut self, hash: u64, flow: &FlowRecord, now: Micros) -> Option<Late> {
+    /// Whether a record that fits no live session is of this one.
+    pub(crate) fn swallows(&mut self, stone: Stone, flow: &FlowRecord, now: Micros) -> Option<Late> {
         let Memory { hold, retransmit, .. } = self.memory;
-        let stone = self.stones.find_mut(hash, |stone| stone.hash == hash).filter(|stone| stone.until > now)?;
+        let stone = self.lanes[stone.lane()].get_mut(stone.number()).filter(|stone| stone.until > now)?;
         let after = flow.start - stone.last;
         let late = if after <= 0 {
             Some(Late::Record)
@@ -137,5 +163,24 @@ impl Tombstones {
             stone.last = stone.last.max(flow.end);
         }
         late
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stones_are_found_when_their_numbers_wrap_around() {
+        let stone = |hash| Tombstone { hash, last: 0, until: 0, outcome: Outcome::Closed, terminated: true };
+        for start in [0, NUMBERS - 2, u32::MAX - 2] {
+            let mut lane = Lane { first: start, ..Lane::default() };
+            let stones: Vec<Stone> = (0..5).map(|hash| Stone::new(2, lane.push(stone(hash)))).collect();
+            for (hash, known) in (0..).zip(&stones) {
+                assert_eq!((known.lane(), lane.get_mut(known.number()).map(|stone| stone.hash)), (2, Some(hash)));
+            }
+            assert_eq!(lane.pop().map(|(hash, number)| (hash, Stone::new(2, number))), Some((0, stones[0])));
+            assert_eq!(lane.get_mut(stones[1].number()).map(|stone| stone.hash), Some(1));
+        }
     }
 }
