@@ -68,6 +68,11 @@ pub enum StoreError {
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 impl StoreError {
+    /// Whether a query was broken off because it would have taken more memory than it may.
+    pub fn is_out_of_memory(&self) -> bool {
+        matches!(self, Self::Query(error) if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)))
+    }
+
     /// Wraps an operating-system error with what was attempted and where.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }

@@ -23,10 +23,10 @@ pub use detect::{
 };
 pub use error::{Result, StoreError};
 pub use key::{LEVELS, level_from, level_name, series_label};
-pub use query::QueryEngine;
 pub use query::filter::{Exporter, Filter, FilterError, Ports, Test};
 pub use query::flows::{ClientGroup, FlowPath, Flows};
 pub use query::overview::Overview;
+pub use query::{QueryEngine, limit_query_memory};
 pub use results::{
     Anomaly, AnomalyFilter, Changes, Finder, Found, Order, Part, Parts, Plotted, ResultStore, Selection, SeriesPoint,
     SeriesView,

@@ -102,6 +102,10 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if let StoreError::Cursor(_) = error {
             Self::bad_request(format!("query parameter \"cursor\": {error}"))
+        } else if error.is_out_of_memory() {
+            Self::bad_request(
+                "this takes more memory than `query.memory` allows: ask for a shorter time or with a filter",
+            )
         } else {
             tracing::error!(%error, "answering a request failed");
             Self::internal("the store could not be read; the log says why")

@@ -181,3 +181,24 @@ fn old_sessions_leave_a_running_server() {
     assert!(server.stop().success());
     assert_eq!(ask(&store, "SELECT count(*) AS n FROM sessions"), "n\n50\n");
 }
+
+#[test]
+fn a_query_takes_no_more_memory_than_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    load(&store, &message(MONDAY, 900, 0, 10, 1));
+    let query = |sql: &str| {
+        let output = halfopen(["query", sql, "--format", "csv", "--store", store.to_str().unwrap()])
+            .env("HALFOPEN_QUERY_MEMORY", "64MB")
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let numbers = "generate_series(1, 6000000)";
+    // A sort of 48 MB goes on in files; a join cannot.
+    let sorted = query(&format!("SELECT sum(value) AS n FROM (SELECT * FROM {numbers} ORDER BY value % 1000, value)"));
+    assert_eq!((sorted.0, sorted.1.as_str()), (true, "n\n18000003000000\n"), "{}", sorted.2);
+    let joined = query(&format!("SELECT count(*) FROM {numbers} a JOIN {numbers} b ON a.value = b.value"));
+    assert!(!joined.0 && joined.2.contains("Resources exhausted"), "{joined:?}");
+    assert_eq!(query("SELECT count(*) AS n FROM sessions").1, "n\n11\n");
+}

@@ -18,7 +18,7 @@ use tracker::{Micros, Perspective};
 use crate::buckets::counts::{BucketCounts, Pool, TCP_FAILURES, Tally};
 use crate::error::{Result, StoreError};
 use crate::key::level_from;
-use crate::query::{context, sessions::StoredSessions};
+use crate::query::{counting_context, sessions::StoredSessions};
 use crate::results::columns::Columns;
 use crate::store::footer::SessionFile;
 
@@ -63,7 +63,7 @@ pub async fn count(
 
 /// Runs one bucket query over these files.
 pub(crate) async fn run(sql: &str, files: Vec<Arc<SessionFile>>, values: Vec<ScalarValue>) -> Result<Vec<RecordBatch>> {
-    let context = context();
+    let context = counting_context();
     context.register_table("sessions", Arc::new(StoredSessions::of_files(files)))?;
     Ok(context.sql(sql).await?.with_param_values(values)?.collect().await?)
 }

@@ -22,7 +22,7 @@ use crate::store::{Horizon, SessionStore};
 /// Buckets counted by one query.
 const CHUNK: usize = 96;
 /// Sessions counted by one query, about; a single bucket may have more.
-const QUERY_ROWS: u64 = 4_000_000;
+const QUERY_ROWS: u64 = 1_000_000;
 /// Series of counted buckets kept in memory.
 const CACHED: usize = 200_000;
 /// Changes when counting itself changes, so that older counts are made anew.

@@ -124,7 +124,7 @@ async fn try_count(
 /// The sessions that ended in `from..to` (µs).
 pub(crate) fn sessions(files: Vec<Arc<SessionFile>>, from: Micros, to: Micros) -> Result<DataFrame> {
     let time = |value| lit(ScalarValue::TimestampMicrosecond(Some(value), Some("UTC".into())));
-    let frame = context().read_table(Arc::new(StoredSessions::of_files(files)))?;
+    let frame = context()?.read_table(Arc::new(StoredSessions::of_files(files)))?;
     Ok(frame.filter(ident("end").gt_eq(time(from)).and(ident("end").lt(time(to))))?)
 }
 

@@ -146,7 +146,7 @@ struct Row {
 
 /// Shows every session that passes to `each`.
 async fn scan(files: &[Arc<SessionFile>], condition: &Expr, mut each: impl FnMut(Row)) -> Result<()> {
-    let table = context().read_table(Arc::new(StoredSessions::of_files(files.to_vec())))?;
+    let table = context()?.read_table(Arc::new(StoredSessions::of_files(files.to_vec())))?;
     let columns = ["client_ip", "server_ip", "server_port", "outcome"].map(ident);
     let mut batches = table.filter(condition.clone())?.select(columns.to_vec())?.execute_stream().await?;
     while let Some(batch) = batches.next().await {

@@ -4,6 +4,7 @@
 
 pub(crate) mod address;
 mod bounds;
+mod context;
 pub(crate) mod filter;
 pub(crate) mod flows;
 pub(crate) mod functions;
@@ -21,12 +22,13 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
-use datafusion::prelude::{SessionConfig, SessionContext};
 use jobs::Prefix;
 
 use crate::error::Result;
 use crate::store::SessionStore;
 use crate::store::layout::{DAYS, HOURS};
+pub use context::limit_query_memory;
+pub(crate) use context::{context, counting_context};
 use filter::Filter;
 use whole::{Scanned, whole};
 
@@ -82,7 +84,7 @@ impl QueryEngine {
 
     /// Plans a query and starts it.
     async fn start(&self, sql: &str, scanned: &Scanned) -> Result<SendableRecordBatchStream> {
-        let context = context();
+        let context = context()?;
         for function in [functions::ip_text(), functions::cidr_match(), functions::reported_by()] {
             context.register_udf(function);
         }
@@ -96,13 +98,4 @@ impl QueryEngine {
         let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         Ok(context.sql_with_options(sql, read_only).await?.execute_stream().await?)
     }
-}
-
-/// A fresh query context with the settings that all queries share.
-pub(crate) fn context() -> SessionContext {
-    let config = SessionConfig::new()
-        .with_information_schema(true)
-        .set_bool("datafusion.execution.parquet.pushdown_filters", true)
-        .set_str("datafusion.execution.time_zone", "UTC");
-    SessionContext::new_with_config(config)
 }

@@ -135,7 +135,7 @@ async fn count_file((file, condition, question): (Arc<SessionFile>, Expr, Questi
 
 /// The sessions of these files that meet a condition, counted.
 async fn cells(files: Vec<Arc<SessionFile>>, condition: Expr, step: Micros) -> Result<Cells> {
-    let table = context().read_table(Arc::new(StoredSessions::of_files(files)))?;
+    let table = context()?.read_table(Arc::new(StoredSessions::of_files(files)))?;
     let condition = condition.and(ident("end_reason").not_eq(lit("active")));
     let columns = ["end", "outcome"].map(ident);
     let mut batches = table.filter(condition)?.select(columns.to_vec())?.execute_stream().await?;

@@ -121,7 +121,7 @@ impl SessionStore {
 }
 
 async fn read_newest(files: Vec<Arc<SessionFile>>, condition: &Expr, limit: usize) -> Result<Vec<RecordBatch>> {
-    let context: SessionContext = context();
+    let context: SessionContext = context()?;
     let table = context.read_table(Arc::new(StoredSessions::of_files(files)))?;
     Ok(table.filter(condition.clone())?.sort(order())?.limit(0, Some(limit))?.collect().await?)
 }

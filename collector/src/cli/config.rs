@@ -26,7 +26,9 @@ pub fn run(command: &ConfigCommand) -> Result<Exit, Failed> {
 pub fn read(file: Option<&Path>) -> Result<Config, Failed> {
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    load(file, environment).or_exit(Exit::Config)
+    let config = load(file, environment).or_exit(Exit::Config)?;
+    analytics::limit_query_memory(config.query.memory.0);
+    Ok(config)
 }
 
 /// The configuration of a command that works on a store, and the store's directory.

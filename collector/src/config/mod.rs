@@ -25,6 +25,9 @@ pub use track::Track;
 use crate::enrich::GivenNames;
 use crate::stitch::Capability;
 
+/// Bytes below which not even small queries end.
+const LEAST_QUERY_MEMORY: u64 = 64_000_000;
+
 section! {
     /// Where sessions and results are kept.
     Store = "store" {
@@ -157,6 +160,15 @@ section! {
 }
 
 section! {
+    /// Questions to the store, by people and by detection.
+    Query = "query" {
+        /// Memory that one query may take. Beyond it sorting and grouping go on in files of the system's temporary folder;
+        /// what cannot ends with an error.
+        memory: Size = Size(1_000_000_000),
+    }
+}
+
+section! {
     /// Job definitions and result documents.
     Jobs = "jobs" {
         /// First part of every job id.
@@ -190,6 +202,8 @@ pub struct Config {
     pub enrich: Enrich,
     /// The search for unusual volumes.
     pub detection: Detection,
+    /// Questions to the store.
+    pub query: Query,
     /// Job definitions and result documents.
     pub jobs: Jobs,
     /// Messages about the product itself.
@@ -213,6 +227,7 @@ pub const REFERENCE: &[Section] = &[
     Network::REFERENCE,
     Enrich::REFERENCE,
     Detection::REFERENCE,
+    Query::REFERENCE,
     Jobs::REFERENCE,
     Log::REFERENCE,
     Delivery::REFERENCE,
@@ -281,6 +296,9 @@ impl Config {
         }
         if self.store.flush.0.is_zero() || self.store.flush_rows == 0 {
             return wrong("store.flush", "sessions must be written after some time and some rows");
+        }
+        if self.query.memory.0 < LEAST_QUERY_MEMORY {
+            return wrong("query.memory", "a query needs 64MB at least");
         }
         if self.netflow.max_waiting == 0 {
             return wrong("netflow.max_waiting", "at least one session must be able to wait");
