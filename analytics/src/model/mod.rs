@@ -5,6 +5,7 @@
 pub(crate) mod baseline;
 mod belief;
 mod calendar;
+mod compact;
 mod crowd;
 mod features;
 pub(crate) mod gauge;

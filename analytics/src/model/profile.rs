@@ -1,6 +1,7 @@
 //! The seasonal profile of a busy series: decayed sums per quarter hour of the week, and the fit made of them.
 
 use crate::model::calendar::{DAY_SLOTS, Moment, WEEK_SLOTS};
+use crate::model::compact::{of_step, pack, step, unpack};
 use crate::model::features::{Complexity, eta, row, week, width};
 use crate::model::glm::{Row, deviance, fit};
 use crate::model::persist::persist;
@@ -17,11 +18,16 @@ const LARGEST_SCALE: f64 = 1e6;
 /// Decayed sums and what was fitted to them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
-    counts: Vec<f32>,
-    weights: Vec<f32>,
+    /// Packed sums of each slot of the week.
+    counts: Vec<u16>,
+    weights: Vec<u16>,
     scale: f64,
-    /// Upper halves of `f32`: two digits of each count are enough for a median.
-    ring: Vec<u16>,
+    /// The slot that is going on and its sums, which the packed ones lack: a short bucket would be lost in those.
+    slot: u16,
+    count: f64,
+    weight: f64,
+    /// Counts as steps: a median needs no more.
+    ring: Vec<u8>,
     ring_days: Vec<i64>,
     spikes: Vec<u16>,
     /// Of ln of the expected count in units of the level.
@@ -31,17 +37,33 @@ pub struct Profile {
     complexity: u8,
 }
 
-persist!(Profile { counts, weights, scale, ring, ring_days, spikes, coefficients, ln_level, complexity });
+persist!(Profile {
+    counts,
+    weights,
+    scale,
+    slot,
+    count,
+    weight,
+    ring,
+    ring_days,
+    spikes,
+    coefficients,
+    ln_level,
+    complexity
+});
 
 impl Profile {
     /// A flat profile of a series that has been at its level over `buckets` buckets.
     pub fn flat(buckets: f64) -> Self {
-        let per_slot = (buckets / WEEK_SLOTS as f64) as f32;
+        let per_slot = pack((buckets / WEEK_SLOTS as f64) as f32);
         Self {
             counts: vec![per_slot; WEEK_SLOTS],
             weights: vec![per_slot; WEEK_SLOTS],
             scale: 1.0,
-            ring: vec![half(f32::NAN); RING_DAYS * DAY_SLOTS],
+            slot: 0,
+            count: 0.0,
+            weight: 0.0,
+            ring: vec![0; RING_DAYS * DAY_SLOTS],
             ring_days: vec![i64::MIN; RING_DAYS],
             spikes: Vec::new(),
             coefficients: vec![0.0],
@@ -64,33 +86,45 @@ impl Profile {
     /// Bytes in memory.
     pub fn bytes(&self) -> usize {
         size_of::<Self>()
-            + 4 * (self.counts.capacity() + self.weights.capacity())
             + 8 * (self.coefficients.capacity() + self.ring_days.capacity())
-            + 2 * (self.spikes.capacity() + self.ring.capacity())
+            + 2 * (self.counts.capacity() + self.weights.capacity() + self.spikes.capacity())
+            + self.ring.capacity()
     }
 
     /// Takes one bucket in: `count` in units of the level then, so that a level that moves leaves the shape alone, with
     /// the weight that robustness left it.
     pub fn learn(&mut self, moment: &Moment, count: f64, weight: f64) {
+        let slot = moment.slot % WEEK_SLOTS;
+        if slot != usize::from(self.slot) {
+            self.end_slot();
+            self.slot = slot as u16;
+        }
         self.scale *= 2.0_f64.powf(moment.days / HALF_LIFE);
         if self.scale > LARGEST_SCALE {
+            self.end_slot();
             let down = (1.0 / self.scale) as f32;
-            self.counts.iter_mut().chain(&mut self.weights).for_each(|sum| *sum *= down);
+            self.counts.iter_mut().chain(&mut self.weights).for_each(|sum| *sum = pack(unpack(*sum) * down));
             self.scale = 1.0;
         }
-        let slot = moment.slot % WEEK_SLOTS;
-        self.counts[slot] += (self.scale * weight * count) as f32;
-        self.weights[slot] += (self.scale * weight) as f32;
+        self.count += self.scale * weight * count;
+        self.weight += self.scale * weight;
         let place = moment.day.rem_euclid(RING_DAYS as i64) as usize;
         let days = &mut self.ring[place * DAY_SLOTS..(place + 1) * DAY_SLOTS];
         if self.ring_days[place] != moment.day {
             self.ring_days[place] = moment.day;
-            days.fill(half(f32::NAN));
+            days.fill(0);
         }
         let of_day = slot % DAY_SLOTS;
         // Buckets shorter than a slot: the largest stands for it.
-        let known = whole(days[of_day]);
-        days[of_day] = half(if known.is_nan() { count as f32 } else { known.max(count as f32) });
+        days[of_day] = days[of_day].max(step(count as f32));
+    }
+
+    /// Adds the sums of the slot that is going on to the packed ones.
+    fn end_slot(&mut self) {
+        let slot = usize::from(self.slot);
+        let add = |packed: &mut u16, more: f64| *packed = pack((f64::from(unpack(*packed)) + more) as f32);
+        add(&mut self.counts[slot], std::mem::take(&mut self.count));
+        add(&mut self.weights[slot], std::mem::take(&mut self.weight));
     }
 
     /// Fits anew, with the noise of counts at this level. Returns by how much the profile as a whole went up.
@@ -102,15 +136,12 @@ impl Profile {
         } else {
             Complexity::Week
         };
+        self.end_slot();
         let before: f64 = (0..WEEK_SLOTS).map(|slot| self.at(slot)).sum();
-        let slots: Vec<usize> = (0..WEEK_SLOTS).filter(|slot| self.weights[*slot] > 0.0).collect();
-        let rows: Vec<Row> = slots
-            .iter()
-            .map(|&slot| Row {
-                weight: f64::from(self.weights[slot]) / self.scale,
-                mean: level * f64::from(self.counts[slot]) / f64::from(self.weights[slot]),
-            })
-            .collect();
+        let slots: Vec<usize> = (0..WEEK_SLOTS).filter(|slot| self.weights[*slot] > 0).collect();
+        let sums = |slot: usize| (f64::from(unpack(self.counts[slot])), f64::from(unpack(self.weights[slot])));
+        let held = |(count, weight): (f64, f64)| Row { weight: weight / self.scale, mean: level * count / weight };
+        let rows: Vec<Row> = slots.iter().map(|&slot| held(sums(slot))).collect();
         let total: f64 = rows.iter().map(|row| row.weight * row.mean).sum();
         let weight: f64 = rows.iter().map(|row| row.weight).sum();
         let mean = (total / weight.max(1e-9)).max(1e-4);
@@ -195,8 +226,9 @@ impl Profile {
         let mut counts = Vec::with_capacity(RING_DAYS);
         let mut fitted = 0.0;
         for (place, day) in self.ring_days.iter().enumerate() {
-            let count = whole(self.ring[place * DAY_SLOTS + slot]);
-            if *day != i64::MIN && !count.is_nan() {
+            if *day != i64::MIN
+                && let Some(count) = of_step(self.ring[place * DAY_SLOTS + slot])
+            {
                 counts.push(level * f64::from(count));
                 // Days are counted from the common era, whose first day was a Monday.
                 let weekday = (day - 1).rem_euclid(7) as usize;
@@ -224,14 +256,4 @@ struct Recent {
 
 fn picked<T: Copy>(all: &[T], wanted: &[bool]) -> Vec<T> {
     all.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(one, _)| *one).collect()
-}
-
-/// The upper half of a number, rounded; what is no number stays none.
-fn half(value: f32) -> u16 {
-    let bits = value.to_bits();
-    if value.is_nan() { 0x7fc0 } else { ((bits + 0x8000) >> 16) as u16 }
-}
-
-fn whole(half: u16) -> f32 {
-    f32::from_bits(u32::from(half) << 16)
 }
