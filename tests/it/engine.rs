@@ -2,10 +2,12 @@
 
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tests::export::{biflow_template, ipfix, refused};
 use tests::ipfix::message;
-use tests::program::{halfopen, stdout};
+use tests::program::{binary, halfopen, stdout};
 use tests::server::Server;
 
 /// Monday 2026-03-02 00:00 UTC.
@@ -201,4 +203,26 @@ fn a_query_takes_no_more_memory_than_it_may() {
     let joined = query(&format!("SELECT count(*) FROM {numbers} a JOIN {numbers} b ON a.value = b.value"));
     assert!(!joined.0 && joined.2.contains("Resources exhausted"), "{joined:?}");
     assert_eq!(query("SELECT count(*) AS n FROM sessions").1, "n\n11\n");
+}
+
+#[test]
+fn a_flood_from_many_addresses_is_counted_in_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    let mut messages = vec![ipfix(1, 0, &[biflow_template()])];
+    messages.extend((0..200_000).step_by(500).map(|first| ipfix(1, first, &[refused(first..first + 500)])));
+    load(&store, &messages.concat());
+    // Address space, kB: of which libraries and threads take over half.
+    let limited = "ulimit -v 4000000 && exec \"$0\" \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", limited])
+        .arg(binary())
+        .args(["detect", "--store", store.to_str().unwrap()])
+        .env("HALFOPEN_DETECTION_BUCKET_SPAN", "1s")
+        .env("HALFOPEN_DETECTION_GRACE", "0s")
+        .env("HALFOPEN_DETECTION_QUERY_DELAY", "0s")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(std::fs::read_dir(store.join("counts")).unwrap().count() > 0);
 }

@@ -1,8 +1,10 @@
 //! Bucket counts: the SQL's answers, late files, pooling.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use jobs::Level;
+use jobs::{Level, SeriesKey};
+use proptest::prelude::*;
 use tracker::{EndReason, Outcome, Perspective, SessionRecord};
 
 use super::count::Limits;
@@ -138,4 +140,40 @@ fn merging_files_changes_no_bucket() {
     assert_eq!(store.compact(later, 0).unwrap(), 9);
     let mut reopened = CountStore::open(&store, 60, LIMITS).unwrap();
     assert_eq!(update(&mut reopened, START + 1_200), [0; 0]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn parties_are_counted_once(rows in proptest::collection::vec((0_u8..4, 0_u8..3, 0_u16..3, 0_usize..4), 1..40)) {
+        const OUTCOMES: [Outcome; 4] = [Outcome::Closed, Outcome::Refused, Outcome::NoAnswer, Outcome::HalfOpen];
+        let (_folder, store) = store();
+        let record = |(id, &(client, server, port, outcome)): (u64, &(u8, u8, u16, usize))| {
+            let (client, server) = (format!("10.0.0.{client}"), format!("10.0.1.{server}"));
+            session(id, T0 + SECOND, &client, &server, 440 + port, OUTCOMES[outcome])
+        };
+        let records: Vec<_> = (0..).zip(&rows).map(record).collect();
+        put(&store, "p", &records);
+        let mut counts = CountStore::open(&store, 900, Limits { series: 1_000, quiet: 1_000 }).unwrap();
+        update(&mut counts, START + 900);
+        let read = counts.read(START, START + 900);
+        for (key, tally) in &read[&START].perspectives[&Perspective::Private].series {
+            let SeriesKey { server, port, client, .. } = *key;
+            let own = |record: &&SessionRecord| {
+                server.is_none_or(|ip| record.server.ip == ip)
+                    && port.is_none_or(|port| record.server.port == port)
+                    && client.is_none_or(|ip| record.client.ip == ip)
+            };
+            let failed: Vec<_> = records.iter().filter(own).filter(|record| record.outcome.is_failed()).collect();
+            let distinct = |party: fn(&SessionRecord) -> String| {
+                failed.iter().map(|record| party(record)).collect::<HashSet<_>>().len() as u64
+            };
+            prop_assert_eq!(tally.attempts, records.iter().filter(own).count() as u64);
+            prop_assert_eq!(tally.failed, failed.len() as u64);
+            prop_assert_eq!(tally.outcomes.iter().sum::<u64>(), tally.failed);
+            prop_assert_eq!(tally.clients, distinct(|record| record.client.ip.to_string()));
+            prop_assert_eq!(tally.servers, distinct(|record| record.server.ip.to_string()));
+            prop_assert_eq!(tally.ports, distinct(|record| record.server.port.to_string()));
+        }
+    }
 }

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
-use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, max, median, min, sum, var_pop};
+use datafusion::functions_aggregate::expr_fn::{avg, count, max, median, min, sum, var_pop};
 use datafusion::logical_expr::{Expr, ExprFunctionExt, Operator, cast, ident, lit, when};
 use futures::StreamExt as _;
 use jobs::Function;
@@ -198,8 +198,19 @@ fn values(plan: &Plan, part: &Part, documents: DataFrame) -> Result<DataFrame> {
         Some(present) => documents.filter(present)?,
         None => documents,
     };
-    let value = cast(value_of(plan, part), DataType::Float64).alias("value");
-    let frame = frame.aggregate(groups, vec![value, sum(ident("docs")).alias("docs")])?;
+    let docs = sum(ident("docs")).alias("docs");
+    let (frame, groups, value) = match &part.field {
+        // Each value is a row first: count(DISTINCT) sets kilobytes aside for every group.
+        Some(field) if part.function.description() == "distinct_count" => {
+            let each = named(plan, field).alias("each");
+            let known = groups.iter().map(|group| ident(group.schema_name().to_string())).collect();
+            let frame = frame.aggregate(groups.into_iter().chain([each]).collect(), vec![docs.clone()])?;
+            (frame, known, count(ident("each")))
+        }
+        _ => (frame, groups, value_of(plan, part)),
+    };
+    let value = cast(value, DataType::Float64).alias("value");
+    let frame = frame.aggregate(groups, vec![value, docs])?;
     let none = || lit(ScalarValue::Utf8(None));
     let mut shown = vec![ident("bucket"), ident("value"), cast(ident("docs"), DataType::Float64).alias("docs")];
     for (alias, field) in splits {
@@ -225,7 +236,6 @@ fn value_of(plan: &Plan, part: &Part) -> Expr {
         Source::Summed(_) => true,
     };
     match part.function.description() {
-        "distinct_count" => count_distinct(column),
         "mean" if weighted => {
             let weight = when(column.clone().is_not_null(), ident("docs")).end();
             let weight = weight.unwrap_or_else(|_| ident("docs"));

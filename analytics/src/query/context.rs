@@ -1,19 +1,13 @@
 //! Query contexts: the settings that all queries share, and the memory that each may take.
 
-use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::error::Result;
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 /// Bytes that one query may take, see [`limit_query_memory`].
 static MEMORY: AtomicUsize = AtomicUsize::new(1_000_000_000);
-
-/// Parts of a query that are named as its largest when the memory does not suffice.
-const NAMED: NonZeroUsize = NonZeroUsize::MIN;
 
 /// Lets no query of this process that starts from now on take more memory than this, in bytes; 1 GB unless told.
 ///
@@ -24,8 +18,7 @@ pub fn limit_query_memory(bytes: u64) {
 
 /// A context for a question, which may take [so much memory](limit_query_memory).
 pub(crate) fn context() -> Result<SessionContext> {
-    let pool = TrackConsumersPool::new(FairSpillPool::new(MEMORY.load(Ordering::Relaxed)), NAMED);
-    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()?;
+    let runtime = RuntimeEnvBuilder::new().with_memory_limit(MEMORY.load(Ordering::Relaxed), 1.0).build_arc()?;
     Ok(SessionContext::new_with_config_rt(config(), runtime))
 }
 

@@ -5,8 +5,8 @@
 -- $1: bucket span, microseconds. $2, $3: first bucket start and end of the last, exclusive. $4: series kept per
 -- bucket, perspective and level. $5: of these, those without a failure are kept only up to this rank.
 --
--- Attempts are many and only counted: first by client and server port, then by level. Failures are few, and their
--- distinct parties are counted.
+-- All are counted by client and server port first, then by level. Distinct parties are rows of a grouping, never
+-- count(DISTINCT): that sets kilobytes aside for every group, and a flood has a million of them.
 WITH attempts AS (
     SELECT bucket, perspective, server_ip, server_port, client_ip, sum(sessions) AS attempts
     FROM (
@@ -30,13 +30,10 @@ WITH attempts AS (
         (bucket, perspective)
     )
 ),
-failures AS (
+failed AS (
     SELECT
-        bucket, perspective, server_ip, server_port, client_ip,
+        CAST("end" AS BIGINT) / $1 AS bucket, perspective, server_ip, server_port, client_ip,
         count(*) AS failed,
-        count(DISTINCT failed_client) AS clients,
-        count(DISTINCT failed_server) AS servers,
-        count(DISTINCT failed_port) AS ports,
         count(*) FILTER (WHERE outcome = 'no_answer') AS no_answer,
         count(*) FILTER (WHERE outcome = 'refused') AS refused,
         count(*) FILTER (WHERE outcome = 'unreachable') AS unreachable,
@@ -46,20 +43,72 @@ failures AS (
         count(*) FILTER (WHERE outcome = 'half_open') AS half_open,
         count(*) FILTER (WHERE outcome = 'half_open_reset_orig') AS half_open_reset_orig,
         count(*) FILTER (WHERE outcome = 'half_open_reset_resp') AS half_open_reset_resp
-    FROM (
-        SELECT
-            CAST("end" AS BIGINT) / $1 AS bucket,
-            perspective, server_ip, server_port, client_ip, outcome,
-            server_ip AS failed_server, server_port AS failed_port, client_ip AS failed_client
-        FROM sessions
-        WHERE proto = 6
-            AND end_reason <> 'active'
-            AND outcome_class = 'failed'
-            AND "end" >= $2
-            AND "end" < $3
-            AND NOT (client_ip >= X'00000000000000000000FFFFA9FE0000' AND client_ip <= X'00000000000000000000FFFFA9FEFFFF')
-            AND NOT (client_ip >= X'FE800000000000000000000000000000' AND client_ip <= X'FEBFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')
+    FROM sessions
+    WHERE proto = 6
+        AND end_reason <> 'active'
+        AND outcome_class = 'failed'
+        AND "end" >= $2
+        AND "end" < $3
+        AND NOT (client_ip >= X'00000000000000000000FFFFA9FE0000' AND client_ip <= X'00000000000000000000FFFFA9FEFFFF')
+        AND NOT (client_ip >= X'FE800000000000000000000000000000' AND client_ip <= X'FEBFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')
+    GROUP BY CAST("end" AS BIGINT) / $1, perspective, server_ip, server_port, client_ip
+),
+-- Each party that failed, and each pair of two, once; what is not of it is null.
+parties AS (
+    SELECT bucket, perspective, server_ip, server_port, client_ip
+    FROM failed
+    GROUP BY GROUPING SETS (
+        (bucket, perspective, server_ip, client_ip),
+        (bucket, perspective, server_port, client_ip),
+        (bucket, perspective, server_ip, server_port),
+        (bucket, perspective, server_ip),
+        (bucket, perspective, server_port),
+        (bucket, perspective, client_ip)
     )
+),
+pairs AS (
+    SELECT * FROM parties
+    WHERE (CASE WHEN server_ip IS NULL THEN 0 ELSE 1 END) + (CASE WHEN server_port IS NULL THEN 0 ELSE 1 END)
+        + (CASE WHEN client_ip IS NULL THEN 0 ELSE 1 END) = 2
+),
+singles AS (
+    SELECT * FROM parties
+    WHERE (CASE WHEN server_ip IS NULL THEN 0 ELSE 1 END) + (CASE WHEN server_port IS NULL THEN 0 ELSE 1 END)
+        + (CASE WHEN client_ip IS NULL THEN 0 ELSE 1 END) = 1
+),
+-- A party's distinct partners are the pairs that it is in.
+partners AS (
+    SELECT
+        bucket, perspective, server_ip, NULL AS server_port, NULL AS client_ip,
+        count(client_ip) AS clients, 1 AS servers, count(server_port) AS ports
+    FROM pairs WHERE server_ip IS NOT NULL GROUP BY bucket, perspective, server_ip
+    UNION ALL
+    SELECT bucket, perspective, NULL, server_port, NULL, count(client_ip), count(server_ip), 1
+    FROM pairs WHERE server_port IS NOT NULL GROUP BY bucket, perspective, server_port
+    UNION ALL
+    SELECT bucket, perspective, NULL, NULL, client_ip, 1, count(server_ip), count(server_port)
+    FROM pairs WHERE client_ip IS NOT NULL GROUP BY bucket, perspective, client_ip
+    UNION ALL
+    SELECT bucket, perspective, NULL, NULL, NULL, count(client_ip), count(server_ip), count(server_port)
+    FROM singles GROUP BY bucket, perspective
+    UNION ALL
+    SELECT bucket, perspective, server_ip, server_port, NULL, count(*), 1, 1
+    FROM failed GROUP BY bucket, perspective, server_ip, server_port
+),
+sums AS (
+    SELECT
+        bucket, perspective, server_ip, server_port, client_ip,
+        sum(failed) AS failed,
+        sum(no_answer) AS no_answer,
+        sum(refused) AS refused,
+        sum(unreachable) AS unreachable,
+        sum(admin_blocked) AS admin_blocked,
+        sum(ttl_exceeded) AS ttl_exceeded,
+        sum(aborted_orig) AS aborted_orig,
+        sum(half_open) AS half_open,
+        sum(half_open_reset_orig) AS half_open_reset_orig,
+        sum(half_open_reset_resp) AS half_open_reset_resp
+    FROM failed
     GROUP BY GROUPING SETS (
         (bucket, perspective, server_ip, server_port),
         (bucket, perspective, server_ip),
@@ -67,6 +116,34 @@ failures AS (
         (bucket, perspective, client_ip),
         (bucket, perspective)
     )
+),
+failures AS (
+    SELECT
+        bucket, perspective, server_ip, server_port, client_ip,
+        sum(clients) AS clients, sum(servers) AS servers, sum(ports) AS ports, sum(failed) AS failed,
+        sum(no_answer) AS no_answer,
+        sum(refused) AS refused,
+        sum(unreachable) AS unreachable,
+        sum(admin_blocked) AS admin_blocked,
+        sum(ttl_exceeded) AS ttl_exceeded,
+        sum(aborted_orig) AS aborted_orig,
+        sum(half_open) AS half_open,
+        sum(half_open_reset_orig) AS half_open_reset_orig,
+        sum(half_open_reset_resp) AS half_open_reset_resp
+    FROM (
+        SELECT
+            bucket, perspective, server_ip, server_port, client_ip, clients, servers, ports, 0 AS failed,
+            0 AS no_answer, 0 AS refused, 0 AS unreachable, 0 AS admin_blocked, 0 AS ttl_exceeded,
+            0 AS aborted_orig, 0 AS half_open, 0 AS half_open_reset_orig, 0 AS half_open_reset_resp
+        FROM partners
+        UNION ALL
+        SELECT
+            bucket, perspective, server_ip, server_port, client_ip, 0, 0, 0, failed,
+            no_answer, refused, unreachable, admin_blocked, ttl_exceeded, aborted_orig,
+            half_open, half_open_reset_orig, half_open_reset_resp
+        FROM sums
+    )
+    GROUP BY bucket, perspective, server_ip, server_port, client_ip
 ),
 series AS (
     SELECT
