@@ -18,7 +18,7 @@ use futures::{StreamExt as _, stream};
 use tracker::{Micros, Outcome};
 
 use crate::error::Result;
-use crate::query::{context, sessions::rows};
+use crate::query::{context, sessions::passing};
 use crate::store::footer::SessionFile;
 use crate::store::{SessionFilter, SessionStore};
 
@@ -141,7 +141,7 @@ async fn count_file(
 /// The sessions of these files that meet a condition, counted.
 async fn cells(state: &SessionState, files: &[Arc<SessionFile>], condition: Expr, step: Micros) -> Result<Cells> {
     let condition = condition.and(ident("end_reason").not_eq(lit("active")));
-    let mut batches = rows(state, files, &["end", "outcome"], condition)?;
+    let mut batches = passing(state, files, &["end", "outcome"], condition)?;
     let mut sums = BTreeMap::new();
     while let Some(batch) = batches.next().await {
         add(&batch?, step, &mut sums);

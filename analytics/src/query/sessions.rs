@@ -175,7 +175,7 @@ impl TableProvider for TextSessions {
 ///
 /// # Errors
 /// A column is none of theirs, or the condition is no condition.
-pub fn rows(
+pub fn passing(
     state: &SessionState,
     files: &[Arc<SessionFile>],
     columns: &[&str],
