@@ -59,5 +59,6 @@ export function lanesQuery(
   by: 'overall' | (typeof LANES)[number],
 ): Patch {
   const query = { ...scoped, cells, filter: params.filter, by };
-  return by === 'overall' ? query : { ...query, limit: 10 };
+  // Where few cells fit lanes stand one below the other, and what comes after them is to be found.
+  return by === 'overall' ? query : { ...query, limit: cells < 48 ? 5 : 10 };
 }
