@@ -79,7 +79,7 @@ type App = axum::extract::State<Arc<Shared>>;
 /// Live events are forwarded by a task on the current tokio runtime; outside of one there are none. Event streams end
 /// when the last sender of `state.events` is dropped; the router itself keeps none.
 pub fn router(state: AppState) -> Router {
-    let hub = Hub::new((state.clock)(), state.job_settings.clone());
+    let hub = Hub::new((state.clock)());
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn(Arc::clone(&hub).run(state.events.subscribe()));
     }

@@ -41,17 +41,23 @@ const LAG: usize = 256;
 /// Listeners at a time.
 const LISTENERS: usize = 128;
 
-/// An event as it is sent.
-#[derive(Debug, PartialEq, Eq)]
+/// An event with its number.
+#[derive(Debug)]
 struct Frame {
     id: u64,
-    name: &'static str,
-    data: String,
+    event: Event,
 }
 
 impl Frame {
-    fn event(&self) -> sse::Event {
-        sse::Event::default().id(self.id.to_string()).event(self.name).data(&self.data)
+    /// As it is sent to a listener with these settings; `None` where there is nothing to send.
+    fn told(&self, settings: &JobSettings) -> Option<sse::Event> {
+        let (name, data) = match &self.event {
+            Event::Bucket(bucket) => ("bucket", serde_json::to_string(&Bucket::from(bucket.as_ref()))),
+            Event::Anomaly(record) => ("anomaly", serde_json::to_string(&Anomaly::of(record, settings))),
+            Event::Exporters => ("exporters", Ok(json!({}).to_string())),
+            Event::Ping => return None,
+        };
+        Some(sse::Event::default().id(self.id.to_string()).event(name).data(data.ok()?))
     }
 }
 
@@ -59,7 +65,6 @@ impl Frame {
 pub struct Hub {
     ring: Mutex<Ring>,
     permits: Arc<Semaphore>,
-    settings: JobSettings,
 }
 
 struct Ring {
@@ -71,10 +76,10 @@ struct Ring {
 
 impl Hub {
     /// A hub whose first event is numbered by the time, so that ids never go back.
-    pub fn new(now: Micros, settings: JobSettings) -> Arc<Self> {
+    pub fn new(now: Micros) -> Arc<Self> {
         let lines = Some(broadcast::Sender::new(LAG));
         let ring = Ring { frames: VecDeque::new(), next: now.max(1) as u64, lines };
-        Arc::new(Self { ring: Mutex::new(ring), permits: Arc::new(Semaphore::new(LISTENERS)), settings })
+        Arc::new(Self { ring: Mutex::new(ring), permits: Arc::new(Semaphore::new(LISTENERS)) })
     }
 
     /// Takes events from the channel until its last sender is gone; then ends every listener's stream.
@@ -93,9 +98,11 @@ impl Hub {
 
     /// Numbers an event, keeps it and sends it to every listener.
     pub fn publish(&self, event: &Event) {
-        let Some((name, data)) = self.encode(event) else { return };
+        if matches!(event, Event::Ping) {
+            return;
+        }
         let mut ring = self.lock();
-        let frame = Arc::new(Frame { id: ring.next, name, data });
+        let frame = Arc::new(Frame { id: ring.next, event: event.clone() });
         ring.next += 1;
         if ring.frames.len() == RING {
             ring.frames.pop_front();
@@ -107,22 +114,16 @@ impl Hub {
         }
     }
 
-    fn encode(&self, event: &Event) -> Option<(&'static str, String)> {
-        let (name, data) = match event {
-            Event::Bucket(bucket) => ("bucket", serde_json::to_string(&Bucket::from(bucket.as_ref()))),
-            Event::Anomaly(record) => ("anomaly", serde_json::to_string(&Anomaly::of(record, &self.settings))),
-            Event::Exporters => ("exporters", Ok(json!({}).to_string())),
-            Event::Ping => return None,
-        };
-        data.ok().map(|data| (name, data))
-    }
-
-    /// A listener's stream: what came after the event `last`, then what comes.
+    /// A listener's stream: what came after the event `last`, then what comes, named and told as the settings say.
     ///
     /// `None`: there are too many listeners, or no more events can come.
     ///
     /// A listener that cannot keep up is cut off; it comes back with the last id it saw and misses nothing.
-    pub fn listen(&self, last: Option<u64>) -> Option<impl Stream<Item = Result<sse::Event, Infallible>> + use<>> {
+    pub fn listen(
+        &self,
+        last: Option<u64>,
+        settings: JobSettings,
+    ) -> Option<impl Stream<Item = Result<sse::Event, Infallible>> + use<>> {
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         let (missed, line) = {
             let ring = self.lock();
@@ -133,7 +134,8 @@ impl Hub {
             let frame: Arc<Frame> = line.recv().await.ok()?;
             Some((frame, (line, permit)))
         });
-        Some(stream::iter(missed).chain(live).map(|frame| Ok(frame.event())))
+        let told = move |frame: Arc<Frame>| std::future::ready(frame.told(&settings).map(Ok));
+        Some(stream::iter(missed).chain(live).filter_map(told))
     }
 
     fn lock(&self) -> MutexGuard<'_, Ring> {

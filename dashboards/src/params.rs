@@ -17,7 +17,8 @@ use utoipa::IntoParams;
 use crate::api::Shared;
 use crate::format::Format;
 use crate::problem::Problem;
-use crate::time::{TimeRange, When};
+use crate::state::JobSettings;
+use crate::time::{TimeRange, When, ZoneName};
 
 /// The query parameters of a request; unknown ones and values that do not fit are a 400 that names them.
 pub struct Params<T>(pub T);
@@ -77,6 +78,23 @@ impl<T: Part> FromRequestParts<Arc<Shared>> for Asked<T> {
         given.used_up()?;
         let range = TimeRange::new(from, to, shared.now())?;
         Ok(Self { range, perspective, format: Format::of(format, &parts.headers), params })
+    }
+}
+
+/// The zone in which sentences of the answer tell days and times.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ZoneParams {
+    /// Zone of the days and times in sentences, an IANA name such as `Europe/Berlin`; that of detection when absent.
+    #[serde(default, deserialize_with = "text")]
+    #[param(value_type = Option<String>)]
+    timezone: Option<ZoneName>,
+}
+
+impl ZoneParams {
+    /// The settings of this answer.
+    pub fn over(&self, settings: &JobSettings) -> JobSettings {
+        JobSettings { time_zone: self.timezone.map_or(settings.time_zone, |zone| zone.0), ..settings.clone() }
     }
 }
 

@@ -81,7 +81,7 @@ pub struct Listener {
 pub struct JobSettings {
     /// What job ids begin with.
     pub prefix: Prefix,
-    /// Zone of the days and times in sentences.
+    /// Zone of the days and times in sentences, where a request names none.
     pub time_zone: Tz,
 }
 

@@ -225,7 +225,7 @@ impl DeliverySource for Delivery {
 /// The service over these results, and the hub of its events.
 pub fn service(fake: Fake) -> (Router, Arc<Hub>) {
     let settings = JobSettings::default();
-    let hub = Hub::new(NOW * 1000, settings.clone());
+    let hub = Hub::new(NOW * 1000);
     let router = routes(Shared {
         shelf: fake.shelf.clone(),
         status: Arc::new(Statuses(fake.statuses.clone())),

@@ -1,8 +1,9 @@
-//! Points in time as requests give them: RFC 3339, epoch milliseconds, or relative to now.
+//! Points in time as requests give them: RFC 3339, epoch milliseconds, or relative to now; and time zones.
 
 use std::str::FromStr;
 
 use chrono::DateTime;
+use chrono_tz::Tz;
 use tracker::Micros;
 
 use crate::problem::Problem;
@@ -14,6 +15,18 @@ pub enum When {
     At(i64),
     /// So many milliseconds after now (before, where negative).
     FromNow(i64),
+}
+
+/// A time zone as given: an IANA name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ZoneName(pub Tz);
+
+impl FromStr for ZoneName {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        name.parse().map(Self).map_err(|_| "expected an IANA time zone such as \"Europe/Berlin\"")
+    }
 }
 
 /// A text that is no point in time.

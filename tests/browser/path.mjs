@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import { base, byId, expect, withBrowser } from './browser.mjs';
 
-await withBrowser({ viewport: { width: 1440, height: 900 } }, async (page) => {
+await withBrowser({ viewport: { width: 1440, height: 900 }, timezoneId: 'Asia/Kolkata' }, async (page) => {
   // What the first page loads: all scripts until it is at rest.
   let script = 0;
   const counted = [];
@@ -25,11 +25,22 @@ await withBrowser({ viewport: { width: 1440, height: 900 } }, async (page) => {
   await context.waitFor();
   const sentence = await row.locator('.why').textContent();
   expect(/10\.2\.0\.7:443 .*\d+ of \d+ connection attempts (\(\d+ failed in all\) )?from \d+ clients/.test(sentence), `the sentence: ${sentence}`);
+  const time = /\d\d:\d\d/.exec(await row.locator('time').textContent())?.[0];
+  expect(sentence.includes(` ${time}: `), `the sentence has the time of its row, ${time}: ${sentence}`);
   await context.getByText('Clients that failed').waitFor();
   await context.locator('li .num').first().waitFor();
   const share = await context.locator('li .num.muted').first().textContent();
   expect(/\d/.test(share), `the first client has a share: ${share}`);
   await byId(page, 'neighbours').locator('li').first().waitFor();
+
+  // The counts narrow the lanes as they narrow the list.
+  const unusual = page.locator('[role="gridcell"].warning');
+  expect((await unusual.count()) > 0, 'there are warnings in the lanes');
+  const critical = page.getByRole('button', { name: /^[\d,]+ critical$/ });
+  await critical.click();
+  await unusual.first().waitFor({ state: 'detached' });
+  await critical.click();
+  await unusual.first().waitFor();
 
   // 2: the sessions themselves.
   await byId(page, 'open-sessions').first().click();

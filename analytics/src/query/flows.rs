@@ -14,14 +14,14 @@ use std::sync::Arc;
 use arrow::array::AsArray;
 use arrow::datatypes::UInt16Type;
 use arrow::record_batch::RecordBatch;
-use datafusion::logical_expr::{Expr, ident};
+use datafusion::logical_expr::Expr;
 use futures::StreamExt as _;
 use ipnet::IpNet;
 use tracker::Outcome;
 use tracker::locality::{address_key, address_of};
 
 use crate::error::Result;
-use crate::query::{context, sessions::StoredSessions};
+use crate::query::{context, sessions::passing};
 use crate::store::footer::SessionFile;
 use crate::store::{SessionFilter, SessionStore};
 
@@ -146,9 +146,8 @@ struct Row {
 
 /// Shows every session that passes to `each`.
 async fn scan(files: &[Arc<SessionFile>], condition: &Expr, mut each: impl FnMut(Row)) -> Result<()> {
-    let table = context()?.read_table(Arc::new(StoredSessions::of_files(files.to_vec())))?;
-    let columns = ["client_ip", "server_ip", "server_port", "outcome"].map(ident);
-    let mut batches = table.filter(condition.clone())?.select(columns.to_vec())?.execute_stream().await?;
+    let columns = ["client_ip", "server_ip", "server_port", "outcome"];
+    let mut batches = passing(&context()?.state(), files, &columns, condition.clone())?;
     while let Some(batch) = batches.next().await {
         rows(&batch?, &mut each);
     }

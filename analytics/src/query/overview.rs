@@ -12,12 +12,13 @@ use std::sync::Arc;
 use arrow::array::AsArray;
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::record_batch::RecordBatch;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, ident, lit};
 use futures::{StreamExt as _, stream};
 use tracker::{Micros, Outcome};
 
 use crate::error::Result;
-use crate::query::{context, sessions::StoredSessions};
+use crate::query::{context, sessions::passing};
 use crate::store::footer::SessionFile;
 use crate::store::{SessionFilter, SessionStore};
 
@@ -113,32 +114,34 @@ impl SessionStore {
                 None => new.push((Arc::clone(file), condition.clone(), question)),
             }
         }
-        let mut scans = stream::iter(new.into_iter().map(count_file)).buffer_unordered(AT_ONCE);
+        let state = context()?.state();
+        let mut scans = stream::iter(new.into_iter().map(|new| count_file(&state, new))).buffer_unordered(AT_ONCE);
         while let Some(found) = scans.next().await {
             let (question, cells) = found?;
             overview.add(&cells);
             self.counted().keep(question, cells);
         }
         if !cut.is_empty() {
-            let cut = cut.into_iter().map(Arc::clone).collect();
-            overview.add(&cells(cut, filter.expr(), step).await?);
+            let cut: Vec<_> = cut.into_iter().map(Arc::clone).collect();
+            overview.add(&cells(&state, &cut, filter.expr(), step).await?);
         }
         Ok(overview)
     }
 }
 
 /// The sessions of one file that meet a condition, counted.
-async fn count_file((file, condition, question): (Arc<SessionFile>, Expr, Question)) -> Result<(Question, Arc<Cells>)> {
-    let cells = cells(vec![file], condition, question.2).await?;
+async fn count_file(
+    state: &SessionState,
+    (file, condition, question): (Arc<SessionFile>, Expr, Question),
+) -> Result<(Question, Arc<Cells>)> {
+    let cells = cells(state, &[file], condition, question.2).await?;
     Ok((question, Arc::new(cells)))
 }
 
 /// The sessions of these files that meet a condition, counted.
-async fn cells(files: Vec<Arc<SessionFile>>, condition: Expr, step: Micros) -> Result<Cells> {
-    let table = context()?.read_table(Arc::new(StoredSessions::of_files(files)))?;
+async fn cells(state: &SessionState, files: &[Arc<SessionFile>], condition: Expr, step: Micros) -> Result<Cells> {
     let condition = condition.and(ident("end_reason").not_eq(lit("active")));
-    let columns = ["end", "outcome"].map(ident);
-    let mut batches = table.filter(condition)?.select(columns.to_vec())?.execute_stream().await?;
+    let mut batches = passing(state, files, &["end", "outcome"], condition)?;
     let mut sums = BTreeMap::new();
     while let Some(batch) = batches.next().await {
         add(&batch?, step, &mut sums);

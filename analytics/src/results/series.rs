@@ -1,10 +1,13 @@
 //! One series over time: counts, what was expected, and scores. Reads the counts and plots data sets.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use arrow::record_batch::RecordBatch;
-use jobs::{Expectation, OutcomeCount, SeriesKey};
+use jobs::{AnomalyRecord, Expectation, OutcomeCount, SeriesKey};
 
 use crate::buckets::counts::{BucketCounts, TCP_FAILURES, Tally};
 use crate::buckets::stored;
@@ -93,7 +96,13 @@ impl ResultStore {
             }
             points.push(point(*start, tally, plotted.get(start)));
         }
-        points.extend(self.interim(key, (from, to), points.last().map(|point| point.timestamp))?);
+        for record in self.interim(key, (from, to), points.last().map(|point| point.timestamp))? {
+            for (outcome, sum) in TCP_FAILURES.iter().zip(&mut total) {
+                *sum +=
+                    record.outcomes.iter().filter(|part| part.outcome == *outcome).map(|part| part.count).sum::<u64>();
+            }
+            points.push(running(&record));
+        }
         let known = points.iter().any(|p| p.actual.is_some_and(|n| n > 0.0) || p.attempts.is_some_and(|n| n > 0));
         if !known && plotted.is_empty() {
             points.clear();
@@ -105,7 +114,7 @@ impl ResultStore {
 
     /// What is known of the series after the last sealed bucket (ms), in a range (s): buckets that were scored before their
     /// time. The others follow with their counts.
-    fn interim(&self, key: &SeriesKey, (from, to): (i64, i64), sealed: Option<i64>) -> Result<Vec<SeriesPoint>> {
+    fn interim(&self, key: &SeriesKey, (from, to): (i64, i64), sealed: Option<i64>) -> Result<Vec<AnomalyRecord>> {
         let all = AnomalyFilter {
             perspective: Some(key.perspective),
             level: Some(key.level),
@@ -114,15 +123,8 @@ impl ResultStore {
         };
         let mut records = self.anomalies(&all)?;
         records.retain(|record| record.is_interim && record.series == *key);
-        let point = |record: jobs::AnomalyRecord| SeriesPoint {
-            timestamp: record.timestamp,
-            actual: Some(record.actual),
-            attempts: Some(record.attempts),
-            expected: Some(record.expected),
-            score: record.record_score.value(),
-            multi: record.multi_bucket_impact > 0.0,
-        };
-        Ok(records.into_iter().rev().map(point).collect())
+        records.reverse();
+        Ok(records)
     }
 
     /// The newest span's segments over a range (s): span, files, and for each covered bucket the file that counts.
@@ -174,6 +176,18 @@ fn point(start: i64, tally: Option<Tally>, plot: Option<&PlotPoint>) -> SeriesPo
         expected: plot.map(|p| p.expected),
         score: plot.map_or(0.0, |p| p.score),
         multi: plot.is_some_and(|p| p.multi),
+    }
+}
+
+/// A bucket that was scored before its time.
+fn running(record: &AnomalyRecord) -> SeriesPoint {
+    SeriesPoint {
+        timestamp: record.timestamp,
+        actual: Some(record.actual),
+        attempts: Some(record.attempts),
+        expected: Some(record.expected),
+        score: record.record_score.value(),
+        multi: record.multi_bucket_impact > 0.0,
     }
 }
 

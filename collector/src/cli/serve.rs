@@ -59,8 +59,9 @@ fn demo_store(config: &mut Config, given: Option<&Path>) -> Result<PathBuf, Fail
     if config.netflow == Netflow::default() {
         config.netflow.listen.iter_mut().for_each(|address| address.set_ip(Ipv4Addr::LOCALHOST.into()));
     }
-    // Made-up traffic is told to nobody; a rule without sinks shows what alerts and silences do.
-    config.sinks.clear();
+    // Made-up traffic is told to nobody: configured sinks are shown and not served. A rule without sinks shows what alerts
+    // and silences do.
+    config.sinks.iter_mut().for_each(|sink| sink.enabled = false);
     config.alerts =
         vec![Alert { name: "servers".to_owned(), severity: ::jobs::Severity::Critical, ..Alert::default() }];
     config.network.private = demo::PRIVATE.iter().filter_map(|prefix| prefix.parse().ok()).collect();

@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 
 use super::App;
 use crate::format::{Format, link_next, respond};
-use crate::params::{Asked, Choice, Chosen, RangeParams, limit, text};
+use crate::params::{Asked, Both, Choice, Chosen, RangeParams, ZoneParams, limit, text};
 use crate::problem::{Problem, ProblemDocument};
 use crate::source::ask;
 use crate::state::JobSettings;
@@ -64,7 +64,7 @@ impl Choice for Order {
 }
 
 /// Anomalies by falling score or time.
-#[utoipa::path(get, path = "/api/v1/anomalies", tag = "results", params(RangeParams, AnomalyQuery), responses(
+#[utoipa::path(get, path = "/api/v1/anomalies", tag = "results", params(RangeParams, ZoneParams, AnomalyQuery), responses(
     (status = 200, content(
         (AnomalyPage = "application/json"), (String = "text/csv"), (String = "application/x-ndjson"),
     )),
@@ -72,7 +72,7 @@ impl Choice for Order {
 ))]
 pub async fn anomalies(
     State(app): App,
-    Asked { range, perspective, format, params: query }: Asked<AnomalyQuery>,
+    Asked { range, perspective, format, params: Both(zone, query) }: Asked<Both<ZoneParams, AnomalyQuery>>,
 ) -> Result<Response, Problem> {
     let most = limit(query.limit, USUAL, MOST)?;
     let order = query.sort.map_or(Order::Score, |sort| sort.0);
@@ -97,7 +97,8 @@ pub async fn anomalies(
     }
     let next_cursor = (records.len() > most).then(|| Cursor::after(&records[most - 1], &app.settings).to_string());
     records.truncate(most);
-    let items: Vec<Anomaly> = records.iter().map(|record| Anomaly::of(record, &app.settings)).collect();
+    let told = zone.over(&app.settings);
+    let items: Vec<Anomaly> = records.iter().map(|record| Anomaly::of(record, &told)).collect();
     let page = AnomalyPage { items, next_cursor, total };
     if format == Format::Csv {
         let rows: Vec<AnomalyRow> = page.items.iter().cloned().map(AnomalyRow::from).collect();

@@ -9,7 +9,7 @@ use tracker::OutcomeClass;
 use utoipa::IntoParams;
 
 use super::App;
-use crate::params::{Asked, RangeParams, text};
+use crate::params::{Asked, Both, RangeParams, ZoneParams, text};
 use crate::problem::{Problem, ProblemDocument};
 use crate::source::ask;
 use crate::wire::summary::{Facts, Passed, Summary};
@@ -26,13 +26,13 @@ pub struct SummaryQuery {
 }
 
 /// The state of things in one sentence and a few numbers; always JSON.
-#[utoipa::path(get, path = "/api/v1/summary", tag = "results", params(RangeParams, SummaryQuery), responses(
+#[utoipa::path(get, path = "/api/v1/summary", tag = "results", params(RangeParams, ZoneParams, SummaryQuery), responses(
     (status = 200, body = Summary),
     (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub async fn summary(
     State(app): App,
-    Asked { range, perspective, params: query, .. }: Asked<SummaryQuery>,
+    Asked { range, perspective, params: Both(zone, query), .. }: Asked<Both<ZoneParams, SummaryQuery>>,
 ) -> Result<Json<Summary>, Problem> {
     let (from, to) = range.micros();
     let sessions = SessionFilter { perspective, ..SessionFilter::between(from, to) };
@@ -70,5 +70,5 @@ pub async fn summary(
         range,
         now: app.now().div_euclid(1000),
     };
-    Ok(Json(Summary::of(&facts, &app.settings)))
+    Ok(Json(Summary::of(&facts, &zone.over(&app.settings))))
 }

@@ -11,7 +11,7 @@ use crate::testing::{Fake, NOW, bucket, record, service};
 use tracker::Perspective;
 
 fn hub() -> Arc<Hub> {
-    Hub::new(NOW * 1000, JobSettings::default())
+    Hub::new(NOW * 1000)
 }
 
 fn event(ago: i64) -> Event {
@@ -34,7 +34,7 @@ fn ids(text: &str) -> Vec<u64> {
 async fn a_listener_gets_what_comes() {
     let hub = hub();
     hub.publish(&event(3));
-    let stream = hub.listen(None).unwrap();
+    let stream = hub.listen(None, JobSettings::default()).unwrap();
     hub.publish(&event(2));
     hub.publish(&Event::Ping);
     hub.publish(&Event::Anomaly(Arc::new(record(7, 91.0, 0))));
@@ -48,13 +48,23 @@ async fn a_listener_gets_what_comes() {
 }
 
 #[tokio::test]
+async fn each_listener_is_told_times_in_its_zone() {
+    let hub = hub();
+    let berlin = JobSettings { time_zone: chrono_tz::Europe::Berlin, ..JobSettings::default() };
+    let (first, second) = (hub.listen(None, JobSettings::default()).unwrap(), hub.listen(None, berlin).unwrap());
+    hub.publish(&Event::Anomaly(Arc::new(record(7, 91.0, 0))));
+    assert!(read(&hub, first).await.contains("usual for Tuesday 14:00: 9"));
+    assert!(read(&hub, second).await.contains("usual for Tuesday 15:00: 9"));
+}
+
+#[tokio::test]
 async fn a_listener_that_comes_back_misses_nothing() {
     let hub = hub();
     for ago in 0..10 {
         hub.publish(&event(ago));
     }
     let first = NOW as u64 * 1000;
-    let stream = hub.listen(Some(first + 6)).unwrap();
+    let stream = hub.listen(Some(first + 6), JobSettings::default()).unwrap();
     hub.publish(&event(10));
     assert_eq!(ids(&read(&hub, stream).await), [first + 7, first + 8, first + 9, first + 10]);
 }
@@ -65,7 +75,7 @@ async fn the_ring_is_bounded_and_ids_of_an_earlier_run_get_all_of_it() {
     for ago in 0..(RING as i64 + 10) {
         hub.publish(&event(ago));
     }
-    let stream = hub.listen(Some(17)).unwrap();
+    let stream = hub.listen(Some(17), JobSettings::default()).unwrap();
     let ids = ids(&read(&hub, stream).await);
     assert_eq!(ids.len(), RING);
     assert_eq!(ids[0], NOW as u64 * 1000 + 10);
@@ -74,7 +84,7 @@ async fn the_ring_is_bounded_and_ids_of_an_earlier_run_get_all_of_it() {
 #[tokio::test]
 async fn a_listener_that_lags_is_cut_off() {
     let hub = hub();
-    let stream = hub.listen(None).unwrap();
+    let stream = hub.listen(None, JobSettings::default()).unwrap();
     for ago in 0..(LAG as i64 + 50) {
         hub.publish(&event(ago));
     }
@@ -84,24 +94,24 @@ async fn a_listener_that_lags_is_cut_off() {
 #[tokio::test]
 async fn listeners_are_limited() {
     let hub = hub();
-    let streams: Vec<_> = (0..LISTENERS).map(|_| hub.listen(None).unwrap()).collect();
-    assert!(hub.listen(None).is_none());
+    let streams: Vec<_> = (0..LISTENERS).map(|_| hub.listen(None, JobSettings::default()).unwrap()).collect();
+    assert!(hub.listen(None, JobSettings::default()).is_none());
     drop(streams);
-    assert!(hub.listen(None).is_some());
+    assert!(hub.listen(None, JobSettings::default()).is_some());
 }
 
 #[tokio::test]
 async fn streams_end_with_the_last_sender() {
     let hub = hub();
     let (sender, receiver) = broadcast::channel(8);
-    let stream = hub.listen(None).unwrap();
+    let stream = hub.listen(None, JobSettings::default()).unwrap();
     let task = tokio::spawn(Arc::clone(&hub).run(receiver));
     sender.send(event(0)).unwrap();
     drop(sender);
     task.await.unwrap();
     let sent = tokio::time::timeout(Duration::from_secs(30), stream.count()).await.unwrap();
     assert_eq!(sent, 1);
-    assert!(hub.listen(None).is_none());
+    assert!(hub.listen(None, JobSettings::default()).is_none());
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ pub struct ActiveAlert {
     /// The silence that keeps it quiet, by id.
     #[schema(required)]
     pub silenced_by: Option<String>,
-    /// What happened, in a sentence.
+    /// What happened, in a sentence; its times are in the zone of detection, as people are told them.
     pub summary: String,
 }
 

@@ -1,6 +1,8 @@
 //! The state of things in one sentence and a few numbers.
 
 use analytics::{JobState, JobStatus};
+use chrono::DateTime;
+use chrono_tz::Tz;
 use jobs::sentence::{grouped, quantity, series_label};
 use jobs::{AnomalyRecord, BucketResult, Severity};
 use serde::Serialize;
@@ -109,7 +111,7 @@ impl Summary {
             None if facts.buckets.is_empty() || learning.is_some() => SummaryState::Learning,
             None => SummaryState::Quiet,
         };
-        let span = span(facts.range, facts.now);
+        let span = span(facts.range, facts.now, settings.time_zone);
         let sentence = match (state, worst) {
             (SummaryState::Anomalies, Some(worst)) => {
                 let passing = if filtered { " that pass the filter" } else { "" };
@@ -194,7 +196,7 @@ fn headline(record: &AnomalyRecord) -> String {
 }
 
 /// "in the last 24 h", or from when to when.
-fn span(range: TimeRange, now: i64) -> String {
+fn span(range: TimeRange, now: i64, zone: Tz) -> String {
     const MINUTE: i64 = 60_000;
     let length = range.to - range.from;
     if (now - range.to).abs() <= 2 * MINUTE {
@@ -206,11 +208,11 @@ fn span(range: TimeRange, now: i64) -> String {
             _ => format!("in the last {} days", (minutes + 720) / 1440),
         };
     }
-    let told = |millis| {
-        let time = chrono::DateTime::from_timestamp_millis(millis);
-        time.map_or_else(|| millis.to_string(), |time| time.format("%Y-%m-%d %H:%M").to_string())
+    let told = |millis, form| {
+        let time = DateTime::from_timestamp_millis(millis);
+        time.map_or_else(|| millis.to_string(), |time| time.with_timezone(&zone).format(form).to_string())
     };
-    format!("from {} to {} UTC", told(range.from), told(range.to))
+    format!("from {} to {}", told(range.from, "%Y-%m-%d %H:%M"), told(range.to, "%Y-%m-%d %H:%M %Z"))
 }
 
 /// "1.2 M", "34.5 k", "812".

@@ -35,6 +35,28 @@ async fn an_anomaly_has_every_field() {
 }
 
 #[tokio::test]
+async fn sentences_tell_times_in_the_zone_asked_for() {
+    let (router, _) = service(Fake { records: vec![record(7, 91.0, 0)], ..Fake::default() });
+    let explanation = |zone: &'static str| {
+        let router = router.clone();
+        async move {
+            let page = ask(&router, &format!("/api/v1/anomalies?timezone={zone}"), &[]).await.json();
+            page["items"][0]["explanation"].as_str().unwrap().to_owned()
+        }
+    };
+    assert!(explanation("").await.ends_with("usual for Tuesday 14:00: 9"));
+    assert!(explanation("Europe/Berlin").await.ends_with("usual for Tuesday 15:00: 9"));
+    assert!(explanation("Pacific/Auckland").await.ends_with("usual for Wednesday 03:00: 9"));
+    let summary = ask(&router, "/api/v1/summary?timezone=Asia/Kolkata", &[]).await.json();
+    assert!(summary["worst"]["explanation"].as_str().unwrap().ends_with("usual for Tuesday 19:30: 9"));
+    for path in ["anomalies", "summary", "events"] {
+        let refused = ask(&router, &format!("/api/v1/{path}?timezone=Europe/Atlantis"), &[]).await;
+        assert_eq!(refused.status, 400, "{path}");
+        assert!(refused.text().contains("expected an IANA time zone"), "{}", refused.text());
+    }
+}
+
+#[tokio::test]
 async fn pages_give_everything_once() {
     for sort in ["score", "time"] {
         let (router, _) = service(many());

@@ -41,6 +41,9 @@ async fn the_summary_in_every_state() {
     assert_eq!(summary["sessions"], 1_200_000);
     assert_eq!(summary["failed"], 1000);
     assert!(summary["sentence"].as_str().unwrap().contains("from 2026-03-10 00:00 to 2026-03-10 14:00 UTC"));
+    let path = "/api/v1/summary?from=2026-03-09T20:00:00Z&to=2026-03-10T12:00:00Z&timezone=Europe/Berlin";
+    let told = get(quiet(), path).await.json();
+    assert!(told["sentence"].as_str().unwrap().contains("from 2026-03-09 21:00 to 2026-03-10 13:00 CET"), "{told}");
 }
 
 #[tokio::test]

@@ -734,7 +734,7 @@ export interface components {
              * @description Start of the first unusual bucket, ms since the epoch.
              */
             since: number;
-            /** @description What happened, in a sentence. */
+            /** @description What happened, in a sentence; its times are in the zone of detection, as people are told them. */
             summary: string;
         };
         /** @description All alerts that are going on. */
@@ -2454,6 +2454,8 @@ export interface operations {
                 perspective?: string;
                 /** @description json, csv or ndjson; else by `Accept`. */
                 format?: string;
+                /** @description Zone of the days and times in sentences, an IANA name such as `Europe/Berlin`; that of detection when absent. */
+                timezone?: string;
                 /** @description Score at least this, 0-100. */
                 min_score?: number;
                 /** @description Series of this server address. */
@@ -2656,7 +2658,10 @@ export interface operations {
     };
     events: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Zone of the days and times in sentences, an IANA name such as `Europe/Berlin`; that of detection when absent. */
+                timezone?: string;
+            };
             header?: {
                 /** @description Id of the last event seen */
                 "Last-Event-ID"?: number | null;
@@ -3846,6 +3851,8 @@ export interface operations {
                 perspective?: string;
                 /** @description json, csv or ndjson; else by `Accept`. */
                 format?: string;
+                /** @description Zone of the days and times in sentences, an IANA name such as `Europe/Berlin`; that of detection when absent. */
+                timezone?: string;
                 /** @description Only what passes, in the filter language: `server 10.2.0.0/16 and not port 443`. */
                 filter?: string;
             };

@@ -53,6 +53,7 @@ export interface Page<T> {
 
 export type Silence = Schemas['Silence'];
 export type SilenceList = Schemas['SilenceList'];
+export type Sink = Schemas['Sink'];
 export type SinkList = Schemas['SinkList'];
 export type AlertList = Schemas['AlertList'];
 export type Calendar = Schemas['CalendarItem'];

@@ -11,6 +11,11 @@ export interface Scoped {
   perspective: Perspective | undefined;
 }
 
+/** And the zone in which sentences tell times. */
+export interface Told extends Scoped {
+  timezone: string | undefined;
+}
+
 export const LANES = ['perspective', 'server', 'client', 'port', 'outcome', 'exporter'] as const;
 
 /** The part of the range that is selected in the lanes. */
@@ -24,16 +29,17 @@ export function lanesBy(params: Params): (typeof LANES)[number] {
   return LANES.find((by) => by === params.by) ?? 'server';
 }
 
-export function summaryQuery(params: Params, scoped: Scoped): Patch {
+export function summaryQuery(params: Params, scoped: Told): Patch {
   return { ...scoped, filter: filterOf(params) };
 }
 
-export function anomaliesQuery(params: Params, scoped: Scoped): Patch {
+export function anomaliesQuery(params: Params, scoped: Told): Patch {
   const focus = focusOf(params);
   return {
     from: focus?.from ?? scoped.from,
     to: focus?.to ?? scoped.to,
     perspective: params.lane_perspective ?? scoped.perspective,
+    timezone: scoped.timezone,
     filter: filterOf(params),
     min_score: params.min_score,
     sort: params.sort === 'time' ? 'time' : 'score',
@@ -53,5 +59,6 @@ export function lanesQuery(
   by: 'overall' | (typeof LANES)[number],
 ): Patch {
   const query = { ...scoped, cells, filter: params.filter, by };
-  return by === 'overall' ? query : { ...query, limit: 10 };
+  // Where few cells fit lanes stand one below the other, and what comes after them is to be found.
+  return by === 'overall' ? query : { ...query, limit: cells < 48 ? 5 : 10 };
 }

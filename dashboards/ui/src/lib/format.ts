@@ -98,6 +98,12 @@ export function ago(time: number, now: number): string {
 
 export type Zone = 'local' | 'UTC';
 
+/** The IANA name of the zone shown, for the server's sentences; none where the browser does not know its own. */
+export function zoneName(zone: Zone): string | undefined {
+  const name = zone === 'UTC' ? zone : Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return /^[A-Z]/.test(name ?? '') && name !== 'Etc/Unknown' ? name : undefined;
+}
+
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function format(zone: Zone, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {

@@ -10,9 +10,7 @@ const cells = fillLane(
       { t: STEP * 5, score: 12, count: 1 },
     ],
   },
-  0,
-  STEP * 6 - 1,
-  STEP,
+  { from: 0, to: STEP * 6 - 1, step: STEP },
 );
 
 describe('fillLane', () => {
@@ -21,6 +19,12 @@ describe('fillLane', () => {
     expect(cells.map(({ score }) => score)).toEqual([0, 0, 80, 0, 0, 12]);
     expect(cells[2]).toMatchObject({ from: STEP * 2, to: STEP * 3, count: 3 });
     expect(cells[5]?.to).toBe(STEP * 6 - 1);
+  });
+
+  it('leaves out what is below the least score wanted', () => {
+    const some = [80, 25, 24.9].map((score, index) => ({ t: STEP * index, score, count: 1 }));
+    const drawn = fillLane({ cells: some }, { from: 0, to: STEP * 3, step: STEP }, 25);
+    expect(drawn.map(({ score }) => score)).toEqual([80, 25, 0]);
   });
 });
 

@@ -1,5 +1,5 @@
 // Swim lane geometry: how many cells fit, where a cell lies in time, keyboard moves, and selections.
-import type { Lane, LaneCell } from '../api/types';
+import type { Lane, LaneCell, SwimLanes } from '../api/types';
 import type { Span } from './range';
 
 const LABEL_WIDTH = 168;
@@ -32,11 +32,15 @@ export interface Cell {
   count: number;
 }
 
-/** All cells of a lane in order of time; those the answer left out have score 0. */
-export function fillLane(lane: Pick<Lane, 'cells'>, from: number, to: number, step: number): Cell[] {
+/** All cells of a lane in order of time; those the answer left out have score 0, as those of less than `least`. */
+export function fillLane(
+  lane: Pick<Lane, 'cells'>,
+  { from, to, step }: Pick<SwimLanes, 'from' | 'to' | 'step'>,
+  least = 0,
+): Cell[] {
   const count = Math.max(0, Math.ceil((to - from) / step));
   const found = new Map<number, LaneCell>();
-  for (const cell of lane.cells) found.set(Math.floor((cell.t - from) / step), cell);
+  for (const cell of lane.cells) if (cell.score >= least) found.set(Math.floor((cell.t - from) / step), cell);
   return Array.from({ length: count }, (_, index) => ({
     index,
     from: from + index * step,

@@ -1,5 +1,5 @@
 // Choices of this browser: theme and time zone of what is shown. Kept in local storage, for they say nothing about the data.
-import type { Zone } from '../lib/format';
+import { type Zone, zoneName } from '../lib/format';
 
 export type Theme = 'system' | 'light' | 'dark';
 
@@ -22,6 +22,8 @@ function store(key: string, value: string) {
 class Settings {
   theme: Theme = $state('system');
   zone: Zone = $state('local');
+  /** The zone by name, for requests whose answers tell times in words. */
+  timezone = $derived(zoneName(this.zone));
   #systemDark = $state(false);
   dark: boolean = $derived(this.theme === 'system' ? this.#systemDark : this.theme === 'dark');
 

@@ -1,5 +1,5 @@
 // States of jobs in words.
-import type { ImportedJob, Job } from '../../api/types';
+import type { ImportedJob, Job, Sink } from '../../api/types';
 
 export const STATES: Readonly<Record<ImportedJob['state'], string>> = {
   running: 'Running',
@@ -12,4 +12,12 @@ export const DETECTION_STATES: Readonly<Record<Job['state'], string>> = {
   running: 'Running',
   learning: 'Learning',
   waiting: 'Waiting for sessions',
+};
+
+export const SINK_STATES: Readonly<Record<Sink['state'], string>> = {
+  disabled: 'Switched off',
+  idle: 'Idle',
+  sending: 'Sending',
+  failing: 'Failing',
+  full: 'Full',
 };
