@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::results::columns::Columns;
 use crate::results::rows::short;
 
-/// Share of the surprise from which something is named.
-const NAMED: f64 = 0.4;
+/// Share of the surprise from which something is named: without it the bucket is no more than half as surprising.
+const NAMED: f64 = 0.5;
 /// Most values named per field.
 const MOST: usize = 10;
 /// Networks of clients that are told apart: prefix lengths of IPv4 and IPv6.
@@ -128,6 +128,9 @@ pub fn influencers(
                 let share = part.failed as f64 / total.max(1) as f64;
                 let due = if one.by_breadth {
                     share
+                } else if one.scored.multi > one.scored.single {
+                    // Several buckets are unusual together: too little surprise is this one's own to be shared out.
+                    part.more / total.max(1) as f64
                 } else {
                     one.scored.share_of_surprise(one.tally.failed as f64, part.more)
                 };

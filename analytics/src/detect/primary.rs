@@ -15,12 +15,16 @@ use crate::results::rows::StoredRecord;
 
 /// Share of a roll-up's excess from which one of its parts says the same more precisely.
 const SAME: f64 = 0.8;
+/// Score from which a port of a server is unusual by itself: two of them are the server's doing, however small one's share.
+const UNUSUAL: f64 = 50.0;
 /// Share of a target's excess from which a client is behind it.
 const MOST: f64 = 0.5;
 
 /// Marks the telling records of one bucket and puts them first, each group by falling score. `failures` holds the
 /// bucket's failed sessions, from which follows where a client failed.
-pub fn choose(records: Vec<AnomalyRecord>, failures: &[Failure]) -> Vec<StoredRecord> {
+///
+/// A server that is shown instead of its ports is at least as unusual as each of them.
+pub fn choose(mut records: Vec<AnomalyRecord>, failures: &[Failure]) -> Vec<StoredRecord> {
     let mut telling = vec![true; records.len()];
     for (parent, record) in records.iter().enumerate() {
         let level = record.series.level;
@@ -28,7 +32,9 @@ pub fn choose(records: Vec<AnomalyRecord>, failures: &[Failure]) -> Vec<StoredRe
             continue;
         }
         let parts: Vec<usize> = (0..records.len()).filter(|&part| is_part(&records[part], record)).collect();
-        if parts.iter().any(|&part| excess(&records[part]) >= SAME * excess(record)) {
+        let unusual = parts.iter().filter(|&&part| records[part].record_score.value() >= UNUSUAL).count();
+        let several = level == Level::Server && unusual > 1;
+        if !several && parts.iter().any(|&part| excess(&records[part]) >= SAME * excess(record)) {
             telling[parent] = false;
         } else if parts.len() > 1 {
             // Ports of a server beat servers of a port: an outage of a host is the commoner story.
@@ -41,6 +47,7 @@ pub fn choose(records: Vec<AnomalyRecord>, failures: &[Failure]) -> Vec<StoredRe
         }
     }
     choose_clients(&records, failures, &mut telling);
+    raise_servers(&mut records, &telling);
     for (index, record) in records.iter().enumerate() {
         if record.series.level == Level::Perspective {
             let others = (0..records.len()).filter(|&other| other != index && telling[other]);
@@ -60,6 +67,28 @@ pub fn choose(records: Vec<AnomalyRecord>, failures: &[Failure]) -> Vec<StoredRe
         b.primary.cmp(&a.primary).then(score).then_with(|| a.record.series.cmp(&b.record.series))
     });
     stored
+}
+
+/// Gives servers that tell the score of their most unusual port that does not.
+fn raise_servers(records: &mut [AnomalyRecord], telling: &[bool]) {
+    for server in 0..records.len() {
+        if records[server].series.level != Level::Server || !telling[server] {
+            continue;
+        }
+        let parts = (0..records.len()).filter(|&part| !telling[part] && is_part(&records[part], &records[server]));
+        let Some(most) = parts.max_by(|&a, &b| {
+            records[a].record_score.value().total_cmp(&records[b].record_score.value())
+        }) else {
+            continue;
+        };
+        if records[most].record_score.value() > records[server].record_score.value() {
+            let (score, probability) = (records[most].record_score, records[most].probability);
+            let own = &mut records[server];
+            own.record_score = score;
+            own.initial_record_score = score;
+            own.probability = own.probability.min(probability);
+        }
+    }
 }
 
 fn excess(record: &AnomalyRecord) -> f64 {

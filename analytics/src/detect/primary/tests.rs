@@ -109,6 +109,28 @@ fn an_outage_of_a_host_with_several_ports_is_one_record() {
 }
 
 #[test]
+fn two_unusual_ports_are_the_server_even_when_one_has_most_of_the_failures() {
+    let failures: Vec<Failure> = (0..40)
+        .flat_map(|n| {
+            let client = format!("10.1.0.{n}");
+            let quieter = (n % 5 == 0).then(|| failure(&client, "10.0.0.1", 9100, 1));
+            quieter.into_iter().chain([failure(&client, "10.0.0.1", 443, 15 + n % 5)])
+        })
+        .collect();
+    assert_eq!(telling(&failures, quiet), ["10.0.0.1"]);
+    // The server's own record is told as unusual as its ports' are.
+    let busy = |key: &SeriesKey| if key.level == Level::Server { 650.0 } else { 0.1 };
+    let chosen = choose(records(&failures, busy), &failures);
+    let of = |level: Level| {
+        let scores = chosen.iter().filter(|one| one.record.series.level == level);
+        scores.map(|one| one.record.record_score.value()).fold(0.0, f64::max)
+    };
+    let server = chosen.iter().find(|one| one.record.series.level == Level::Server).unwrap();
+    assert!(!server.primary || of(Level::Server) >= of(Level::ServerPort));
+    assert!(server.primary);
+}
+
+#[test]
 fn a_scanner_over_many_servers_is_the_story() {
     let scan: Vec<Failure> = (0..120).map(|n| failure("10.9.9.9", &format!("10.0.1.{n}"), 22, 1 + n % 4)).collect();
     assert_eq!(telling(&scan, quiet), ["client 10.9.9.9"]);
