@@ -76,9 +76,9 @@ fn raise_servers(records: &mut [AnomalyRecord], telling: &[bool]) {
             continue;
         }
         let parts = (0..records.len()).filter(|&part| !telling[part] && is_part(&records[part], &records[server]));
-        let Some(most) = parts.max_by(|&a, &b| {
-            records[a].record_score.value().total_cmp(&records[b].record_score.value())
-        }) else {
+        let Some(most) =
+            parts.max_by(|&a, &b| records[a].record_score.value().total_cmp(&records[b].record_score.value()))
+        else {
             continue;
         };
         if records[most].record_score.value() > records[server].record_score.value() {

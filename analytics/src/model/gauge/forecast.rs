@@ -1,6 +1,8 @@
 //! The slow expectation of a real-valued series: several experts, each a level, maybe a slope and a season, weighted by
 //! how well each has forecast lately.
 
+use std::collections::VecDeque;
+
 use crate::model::gauge::season::Season;
 use crate::model::persist::{Persist, persist};
 
@@ -10,6 +12,10 @@ const MERIT_LIFE: f64 = 300.0;
 const SILENT: f64 = 24.0;
 /// Forgetting of squared errors: about the last 400 buckets.
 const SCALE_RATE: f64 = 1.0 / 400.0;
+/// An error costs an expert no more than this many deviations of merit.
+const WORST: f64 = 6.0;
+/// What a change between two levels costs those that did not foresee it.
+const UNFORESEEN: f64 = 60.0;
 /// Errors count for no more than this many deviations.
 const CAP: f64 = 3.0;
 
@@ -26,11 +32,6 @@ impl Scale {
     /// The deviation, at least `floor`.
     pub fn value(&self, floor: f64) -> f64 {
         self.square.sqrt().max(floor)
-    }
-
-    /// Errors that it rests on.
-    pub fn worth(&self) -> f64 {
-        self.seen.min(1.0 / SCALE_RATE)
     }
 
     /// Takes an error in.
@@ -73,6 +74,8 @@ pub struct Phases {
     pub own: f64,
 }
 
+persist!(Phases { day, week, own });
+
 impl Phases {
     fn of(&self, rhythm: Rhythm) -> f64 {
         match rhythm {
@@ -96,13 +99,25 @@ struct Expert {
     scale: Scale,
     merit: f64,
     made: f64,
+    /// How far the level jumped at the last shift.
+    jump: f64,
 }
 
-persist!(Expert { rhythm, season, level, slope, steep, scale, merit, made });
+persist!(Expert { rhythm, season, level, slope, steep, scale, merit, made, jump });
 
 impl Expert {
     fn new(rhythm: Rhythm, season: Option<Season>, steep: f64) -> Self {
-        Self { rhythm, season, level: 0.0, slope: 0.0, steep, scale: Scale::default(), merit: 0.0, made: 0.0 }
+        Self {
+            rhythm,
+            season,
+            level: 0.0,
+            slope: 0.0,
+            steep,
+            scale: Scale::default(),
+            merit: 0.0,
+            made: 0.0,
+            jump: 0.0,
+        }
     }
 
     fn forecast(&self, phases: &Phases) -> Option<f64> {
@@ -120,7 +135,7 @@ impl Expert {
             let scale = self.scale.value(floor);
             // In units of the series' own spread, so that merits mean the same on every scale.
             self.merit =
-                self.merit * 0.5_f64.powf(1.0 / MERIT_LIFE) - (scale / unit).ln() - (error.abs() / scale).min(6.0);
+                self.merit * 0.5_f64.powf(1.0 / MERIT_LIFE) - (scale / unit).ln() - (error.abs() / scale).min(WORST);
             self.scale.learn(error, floor);
             self.made += 1.0;
             let limit = if self.made < 24.0 { f64::INFINITY } else { CAP * scale };
@@ -233,14 +248,39 @@ impl Forecast {
         }
     }
 
-    /// The level went up by `jump`, for good, for every expert that this brings nearer to the value.
-    pub fn shift(&mut self, phases: &Phases, value: f64, jump: f64) {
+    /// The level is another one now: each expert moves by its own median error over the recent buckets, which then says
+    /// nothing against it.
+    pub fn shift(&mut self, recent: &VecDeque<(Phases, f64)>, floor: f64) {
         for expert in &mut self.experts {
-            let error = expert.forecast(phases).map_or(0.0, |forecast| value - forecast);
-            if (error - jump).abs() < error.abs() {
-                expert.level += jump;
-                expert.slope = 0.0;
-            }
+            let errors = recent.iter().filter_map(|(phases, value)| Some(value - expert.forecast(phases)?));
+            let errors: Vec<f64> = errors.collect();
+            let jump = median(errors.clone()).unwrap_or(0.0);
+            let scale = expert.scale.value(floor);
+            let blame = |error: f64| (error.abs() / scale).min(WORST);
+            expert.merit += errors.iter().map(|error| blame(*error) - blame(error - jump)).sum::<f64>();
+            expert.level += jump;
+            expert.jump = jump;
         }
     }
+
+    /// The level is again what it was before the last shift, which from now on is the one back.
+    pub fn shift_back(&mut self) {
+        for expert in &mut self.experts {
+            expert.level -= expert.jump;
+            expert.jump = -expert.jump;
+        }
+    }
+
+    /// The level changed back without notice: experts that this moved did not foresee it, those that know the rhythm did.
+    pub fn charge(&mut self, floor: f64) {
+        for expert in self.experts.iter_mut().filter(|expert| expert.jump.abs() > CAP * expert.scale.value(floor)) {
+            expert.merit -= UNFORESEEN;
+        }
+    }
+}
+
+/// The middle value, `None` of none.
+pub fn median(mut values: Vec<f64>) -> Option<f64> {
+    let middle = values.len() / 2;
+    (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f64::total_cmp).1)
 }

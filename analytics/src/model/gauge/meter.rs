@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use jobs::Expectation;
 
 use crate::model::calendar::Moment;
-use crate::model::gauge::forecast::{Forecast, Phases};
+use crate::model::gauge::forecast::{Forecast, Phases, median};
 use crate::model::gauge::memory::Memory;
 use crate::model::gauge::period;
 use crate::model::gauge::view::{Judged, Stuck, View};
@@ -25,14 +25,28 @@ const LOOK_STUCK: f64 = 12.0;
 /// Deviations beyond which a bucket speaks for another level, and the share of buckets that must.
 const SHIFTED: f64 = 2.3;
 const SHIFT_SHARE: f64 = 0.6;
-/// Errors of which the median is the size of a shift.
-const RECENT: usize = 16;
+/// Buckets in a row, all so many deviations off, that make a new level when they scatter about it by no more than so many
+/// times the usual; the size of a shift is their median error.
+const RECENT: usize = 12;
+const HELD: f64 = 1.8;
+const STEADY: f64 = 2.0;
+const STEADY_PART: f64 = 0.05;
+/// Buckets for which the level before is remembered, the deviations from the new level beyond which and those from the
+/// old one within which a value means that it is back.
+const FORMER: u32 = 600;
+const APART: f64 = 3.5;
+const NEAR: f64 = 3.0;
+/// A new level is known no better than to this part of the jump, half of which is forgotten in so many buckets.
+const COARSE: f64 = 0.02;
+const COARSE_LIFE: f64 = 100.0;
 /// Values differ when they differ by more than this part of them, errors count from this part of the series' own spread.
 const RESOLUTION: f64 = 1e-9;
 const LEAST_SPREAD: f64 = 0.01;
 /// Before a whole day (s) was seen, what is unusual may be the time of day, and on the first weekend the day: surprises
 /// beyond 1 in 10,000 grow by so much of their logarithm only, which keeps their order and leaves alarms to later days.
 const FIRST_DAY: f64 = 86_400.0;
+/// Buckets so short that this many make no day are not held back any longer.
+const ENOUGH: usize = 1_440;
 const FIRST_SURE: f64 = 9.210_34;
 const FIRST_GROWTH: f64 = 0.35;
 /// Days of the weekend, by number from Monday.
@@ -67,7 +81,12 @@ pub struct Meter {
     down: Vec<Window>,
     alarmed: (u32, u32),
     shift: (f64, f64),
-    recent: VecDeque<f64>,
+    /// Buckets in a row beyond the usual, above and below.
+    run: (usize, usize),
+    recent: VecDeque<(Phases, f64)>,
+    /// Buckets for which a return to the level before the last shift is none.
+    former: u32,
+    coarse: f64,
     /// Values in an unbroken row of buckets, as many as are remembered; a period is sought in these alone.
     past: VecDeque<f64>,
     remembered: usize,
@@ -91,7 +110,10 @@ persist!(Meter {
     down,
     alarmed,
     shift,
+    run,
     recent,
+    former,
+    coarse,
     past,
     remembered,
     last,
@@ -117,7 +139,10 @@ impl Meter {
             down: windows(),
             alarmed: (0, 0),
             shift: (0.0, 0.0),
+            run: (0, 0),
             recent: VecDeque::with_capacity(RECENT),
+            former: 0,
+            coarse: 0.0,
             past: VecDeque::new(),
             remembered,
             last: 0,
@@ -135,7 +160,7 @@ impl Meter {
 
     /// Bytes in memory.
     pub fn bytes(&self) -> usize {
-        let numbers = self.past.capacity() + self.recent.capacity();
+        let numbers = self.past.capacity() + 4 * self.recent.capacity();
         let forecast = self.forecast.as_ref().map_or(0, Forecast::bytes);
         size_of::<Self>() + numbers * size_of::<f64>() + forecast + 2 * STEPS.len() * size_of::<Window>()
     }
@@ -155,11 +180,13 @@ impl Meter {
     /// Scores a bucket, then learns from it. `value` must be finite.
     pub fn observe(&mut self, moment: &Moment, value: f64) -> Metered {
         let phases = self.phases(moment);
+        let hour = (phases.day * 24.0) as usize % 24;
         let forecast = self.forecast.get_or_insert_with(|| Forecast::new(self.span, value));
         let usual = forecast.at(&phases);
         let exact = RESOLUTION * value.abs().max(usual.abs()) + f64::MIN_POSITIVE;
-        let floor = exact + LEAST_SPREAD * forecast.spread();
-        let hour = (phases.day * 24.0) as usize % 24;
+        self.coarse *= 0.5_f64.powf(1.0 / COARSE_LIFE);
+        let floor = exact + LEAST_SPREAD * forecast.spread() + self.coarse;
+        let usual = self.recall(&phases, value, usual, hour, floor);
         let error = value - usual;
         let next = self.next_error(error);
         let ready = self.ready();
@@ -177,7 +204,7 @@ impl Meter {
             forecast.learn(&phases, value, floor);
         }
         self.seen += 1;
-        self.learn_shift(&phases, value, error, deviation.z);
+        self.learn_shift(&phases, value, &deviation, floor);
         self.learn_period(moment, value);
         metered
     }
@@ -216,7 +243,7 @@ impl Meter {
 
     /// A surprise as it is told: with care before a whole day was seen.
     fn told(&self, surprise: f64) -> f64 {
-        if self.seen as f64 * self.span >= FIRST_DAY { surprise } else { careful(surprise) }
+        if self.seen as f64 * self.span >= FIRST_DAY || self.seen >= ENOUGH { surprise } else { careful(surprise) }
     }
 
     /// Surprise of the recent buckets together, where this bucket belongs to them.
@@ -239,27 +266,58 @@ impl Meter {
         self.sided(up, down)
     }
 
-    /// Most buckets of the last while are beyond the usual on one side: the level is another one now.
-    fn learn_shift(&mut self, phases: &Phases, value: f64, error: f64, z: f64) {
+    /// A value that fits the level before the last shift and not the new one means that the old one is back, which is no
+    /// surprise for a while. Returns what is usual then.
+    fn recall(&mut self, phases: &Phases, value: f64, usual: f64, hour: usize, floor: f64) -> f64 {
+        let scale = self.deviation.scale(hour, floor);
+        let Some(forecast) = self.forecast.as_mut().filter(|_| self.former > 0) else { return usual };
+        self.former -= 1;
+        if (value - usual).abs() <= APART * scale {
+            return usual;
+        }
+        forecast.shift_back();
+        let before = forecast.at(phases);
+        if (value - before).abs() > (0.5 * (value - usual).abs()).min(NEAR * scale) {
+            forecast.shift_back();
+            return usual;
+        }
+        forecast.charge(floor);
+        // Recent errors were from the level then, and stay as they are.
+        self.moved();
+        before
+    }
+
+    /// Most buckets of the last while are beyond the usual on one side, or the last ones are all so and steady: the level
+    /// is another one now.
+    fn learn_shift(&mut self, phases: &Phases, value: f64, judged: &Judged, floor: f64) {
         let length = (43_200.0 / self.span).clamp(24.0, 96.0);
-        self.shift.0 += (f64::from(u8::from(z > SHIFTED)) - self.shift.0) / length;
-        self.shift.1 += (f64::from(u8::from(z < -SHIFTED)) - self.shift.1) / length;
+        let (up, down) = (judged.z > SHIFTED, judged.z < -SHIFTED);
+        self.shift.0 += (f64::from(u8::from(up)) - self.shift.0) / length;
+        self.shift.1 += (f64::from(u8::from(down)) - self.shift.1) / length;
+        let on = |run: usize, z: f64| if z > HELD { run + 1 } else { 0 };
+        self.run = (on(self.run.0, judged.z), on(self.run.1, -judged.z));
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
-        self.recent.push_back(error);
-        if self.shift.0.max(self.shift.1) > SHIFT_SHARE {
-            let mut errors: Vec<f64> = self.recent.iter().copied().collect();
-            errors.sort_by(f64::total_cmp);
-            let jump = errors[errors.len() / 2];
-            if let Some(forecast) = &mut self.forecast {
-                forecast.shift(phases, value, jump);
-            }
+        self.recent.push_back((*phases, value));
+        let Some(forecast) = &mut self.forecast else { return };
+        let several = self.run.0.max(self.run.1) >= RECENT && steady(forecast, &self.recent, judged.scale);
+        if several || self.shift.0.max(self.shift.1) > SHIFT_SHARE {
+            let before = forecast.at(phases);
+            forecast.shift(&self.recent, floor);
+            let jump = forecast.at(phases) - before;
+            self.coarse = COARSE * jump.abs();
             self.memory.shift(jump);
-            self.up.iter_mut().chain(&mut self.down).for_each(Window::reset);
-            self.recent.clear();
-            self.shift = (0.0, 0.0);
+            self.moved();
         }
+    }
+
+    /// What is usual is another level now.
+    fn moved(&mut self) {
+        self.former = FORMER;
+        self.up.iter_mut().chain(&mut self.down).for_each(Window::reset);
+        self.recent.clear();
+        (self.shift, self.run) = ((0.0, 0.0), (0, 0));
     }
 
     /// Looks for a period of the series' own now and then, ever more seldom.
@@ -295,6 +353,14 @@ impl Meter {
 
 fn careful(surprise: f64) -> f64 {
     if surprise <= FIRST_SURE { surprise } else { FIRST_SURE + FIRST_GROWTH * (surprise - FIRST_SURE).ln_1p() }
+}
+
+/// Values lie about another level no wider than they usually do about theirs, or than a small part of the way to it.
+fn steady(forecast: &Forecast, recent: &VecDeque<(Phases, f64)>, scale: f64) -> bool {
+    let errors: Vec<f64> = recent.iter().map(|(phases, value)| value - forecast.at(phases)).collect();
+    let Some(middle) = median(errors.clone()) else { return false };
+    let away = median(errors.iter().map(|error| (error - middle).abs()).collect()).unwrap_or(f64::INFINITY);
+    1.4826 * away <= (STEADY * scale).max(STEADY_PART * middle.abs())
 }
 
 /// Which days of the week were seen, by number from Monday.

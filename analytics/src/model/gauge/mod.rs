@@ -8,6 +8,7 @@ mod memory;
 mod meter;
 mod period;
 mod season;
+mod spread;
 mod view;
 
 #[cfg(test)]

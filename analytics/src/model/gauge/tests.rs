@@ -1,5 +1,7 @@
 //! Behaviour of the real-valued model on made-up series.
 
+mod shapes;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -102,7 +104,16 @@ fn a_new_level_is_told_once_and_adopted() {
     let value = |at: usize| if at < 2_000 { 0.0 } else { 20.0 } + normal(at as u64);
     let found = run(300, Side::Both, 4_000, value);
     assert!(found[2_000].score >= 75.0);
-    assert!(found[2_200..].iter().all(|g| g.score < 50.0));
+    // An episode of an hour, not the rest of the day.
+    assert!(found[2_013..].iter().all(|g| g.score < 50.0));
+}
+
+#[test]
+fn a_level_that_comes_back_is_no_news() {
+    let value = |at: usize| if (2_000..2_100).contains(&at) { 20.0 } else { 0.0 } + normal(at as u64);
+    let found = run(300, Side::Both, 3_000, value);
+    assert!(found[2_000].score >= 75.0);
+    assert!(found[2_013..].iter().all(|g| g.score < 50.0));
 }
 
 #[test]

@@ -1,18 +1,16 @@
 //! One way of looking at errors: their spread by the hour, the tails they claim, and what the past says of those.
 
-use crate::model::gauge::forecast::Scale;
+use crate::model::gauge::spread::Spread;
 use crate::model::persist::persist;
-use crate::model::tail::{Calibration, ln_student_upper};
+use crate::model::tail::Calibration;
 
 /// Surprises beyond this grow by their logarithm only: a tail is not known that far.
 const FAR: f64 = 30.0;
-/// Errors of the world have longer tails than the normal distribution: degrees of freedom of even the best-known spread.
-const MOST_FREEDOM: f64 = 20.0;
 /// Forgetting of the correlation of neighbouring errors.
 const CORRELATION_RATE: f64 = 1.0 / 300.0;
 /// Weight of a new error in its hour's spread, and bounds of that relative to the whole.
 const HOUR_RATE: f64 = 0.02;
-const HOUR_BOUNDS: (f64, f64) = (0.2, 8.0);
+const HOUR_BOUNDS: (f64, f64) = (0.02, 8.0);
 
 /// Surprises of a young model come of what it does not know yet: the tails remember a third of the age, from this on.
 const TAIL_AGE: f64 = 3.0;
@@ -21,7 +19,7 @@ const TAIL_LEAST: f64 = 96.0;
 /// An error, judged.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Judged {
-    /// In deviations.
+    /// The normal deviate that is as improbable.
     pub z: f64,
     /// Calibrated surprise of so much above, and of so much below.
     pub up: f64,
@@ -36,7 +34,7 @@ pub struct Judged {
 /// What is known of one kind of error.
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
-    scale: Scale,
+    spread: Spread,
     last: f64,
     products: (f64, f64),
     hours: [f64; 24],
@@ -45,12 +43,12 @@ pub struct View {
     down: Calibration,
 }
 
-persist!(View { scale, last, products, hours, age, up, down });
+persist!(View { spread, last, products, hours, age, up, down });
 
 impl Default for View {
     fn default() -> Self {
         Self {
-            scale: Scale::default(),
+            spread: Spread::default(),
             last: 0.0,
             products: (0.0, 0.0),
             hours: [1.0; 24],
@@ -64,24 +62,28 @@ impl Default for View {
 impl View {
     /// Judges an error in this hour of the day.
     pub fn judge(&self, error: f64, hour: usize, floor: f64) -> Judged {
-        let scale = (self.scale.value(floor) * self.hours[hour].sqrt()).max(floor);
-        let z = (error / scale).clamp(-1e6, 1e6);
-        let independent = self.independent();
-        let freedom = independent.clamp(1.0, MOST_FREEDOM);
-        let raw = (surprise(z, freedom), surprise(-z, freedom));
-        Judged { z, up: self.up.apply(raw.0), down: self.down.apply(raw.1), scale, independent, raw }
+        let (relative, independent) = (self.hours[hour].sqrt(), self.independent());
+        let placed = self.spread.place(error, relative, floor, independent);
+        let raw = (far(placed.up), far(placed.down));
+        let scale = self.scale(hour, floor);
+        Judged { z: placed.z, up: self.up.apply(raw.0), down: self.down.apply(raw.1), scale, independent, raw }
+    }
+
+    /// The deviation in this hour of the day.
+    pub fn scale(&self, hour: usize, floor: f64) -> f64 {
+        (self.spread.scale(floor) * self.hours[hour].sqrt()).max(floor)
     }
 
     /// Independent errors that the spread rests on: fewer than there are where neighbours are alike.
     fn independent(&self) -> f64 {
         let correlation = (self.products.0 / self.products.1.max(f64::MIN_POSITIVE)).clamp(0.0, 0.999);
-        self.scale.worth() * (1.0 - correlation) / (1.0 + correlation)
+        self.spread.worth() * (1.0 - correlation) / (1.0 + correlation)
     }
 
     /// Learns it; tails only once the spread is known.
     pub fn learn(&mut self, error: f64, judged: &Judged, hour: usize, floor: f64, ready: bool) {
         let relative = self.hours[hour].sqrt();
-        self.scale.learn(error / relative, floor);
+        self.spread.learn(error / relative, floor);
         let z = judged.z.clamp(-4.0, 4.0);
         self.products.0 += CORRELATION_RATE * (z * self.last - self.products.0);
         self.products.1 += CORRELATION_RATE * (z * z - self.products.1);
@@ -98,9 +100,8 @@ impl View {
     }
 }
 
-fn surprise(z: f64, freedom: f64) -> f64 {
-    let raw = -ln_student_upper(z.max(-4.0), freedom);
-    if raw > FAR { FAR + (raw / FAR).ln() } else { raw }
+fn far(surprise: f64) -> f64 {
+    if surprise > FAR { FAR + (surprise / FAR).ln() } else { surprise }
 }
 
 /// Values that stay exactly the same in a series that never does so.
