@@ -83,7 +83,7 @@ impl CountStore {
             let marks = self.marks(sealed)?;
             let batch = to_batch(counted.iter().map(|(start, counts)| (*start, counts)))?;
             let covers = run.iter().map(|start| (self.id(*start), marks.get(start).copied().unwrap_or(0))).collect();
-            self.segments.commit(counts_schema(), &[batch], covers)?;
+            self.segments.commit(counts_schema(), &[by_series(&batch)?], covers)?;
             for start in run {
                 let (new, known) = (counted.get(start), old.get(start).map(AsRef::as_ref));
                 let first = !before.contains_key(&self.id(*start));

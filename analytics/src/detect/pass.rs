@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracker::Micros;
 
 use crate::buckets::counts::BucketCounts;
+use crate::buckets::stored::by_series;
 use crate::detect::carry::{carry, fresh};
 use crate::detect::compose::{compose, has_records, plot_points};
 use crate::detect::detector::{Detector, fold};
@@ -135,7 +136,7 @@ impl Detector {
             }
         }
         // Plots first: the results' rename is what commits the chunk.
-        self.plots.commit(plots::plot_schema(), &[plots::to_batch(&points)?], covers.clone())?;
+        self.plots.commit(plots::plot_schema(), &[by_series(&plots::to_batch(&points)?)?], covers.clone())?;
         self.results.commit(result_schema(), &[to_batch(&outcomes)?], covers)?;
         let heavy = self.world.views.values().map(View::bytes).sum::<usize>() / SNAPSHOT_BYTES;
         if self.unsaved >= SNAPSHOT.max(heavy) {
