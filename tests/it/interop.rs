@@ -24,7 +24,6 @@ fn idle(server: &Server) -> bool {
 #[ignore = "needs Java and jars: make test-interop"]
 fn opensearch_has_every_document_once() {
     let node = JavaServer::opensearch();
-    let ask = |path: &str| -> Value { ureq::get(node.url(path)).call().unwrap().body_mut().read_json().unwrap() };
     let folder = tempfile::tempdir().unwrap();
     let (store, config) = (folder.path().join("store"), folder.path().join("halfopen.toml"));
     let end = sealed();
@@ -43,7 +42,18 @@ fn opensearch_has_every_document_once() {
     );
 
     let count = |index: &str| {
-        ask(&format!("{index}/_count?ignore_unavailable=true&allow_no_indices=true"))["count"].as_u64().unwrap()
+        let url = node.url(&format!("{index}/_count?ignore_unavailable=true&allow_no_indices=true"));
+        let mut counted = 0;
+        // A new index answers 503 until its shard has started.
+        until("every index answers", PATIENCE, || match ureq::get(&url).call() {
+            Ok(mut response) => {
+                counted = response.body_mut().read_json::<Value>().unwrap()["count"].as_u64().unwrap();
+                true
+            }
+            Err(ureq::Error::StatusCode(503)) => false,
+            Err(error) => panic!("{url}: {error}"),
+        });
+        counted
     };
     let mut server = Server::start(&store, &args, QUICK);
     until("documents arrive", PATIENCE, || {
