@@ -5,7 +5,7 @@ Usage: collector.py HALFOPEN [--rate FLOWS_PER_SECOND] [--seconds N] [--seed N]
 
 Makes IPFIX messages of both directions of TCP sessions of the last ten minutes (20 fixed fields, 18 records each) from a
 seed, as many as are sent live, and measures CPU time (user and system, all threads), loss and bytes on disk of `halfopen
-load`, `halfopen serve` with detection, and `nfcapd`.
+load`, `halfopen serve` with detection, and `nfcapd` in three of its forms: not compressing, and with LZ4 and BZ2.
 """
 
 import argparse
@@ -185,13 +185,13 @@ def live_halfopen(program, pcap, rate, work):
     return flows, stored_sessions(program, store), cpu, parquet_bytes(store)
 
 
-def live_nfcapd(pcap, rate, work):
-    folder = os.path.join(work, "nfcapd")
+def live_nfcapd(pcap, rate, work, *compression):
+    folder = os.path.join(work, "-".join(["nfcapd", *compression]))
     os.mkdir(folder)
     port = free_port(socket.SOCK_DGRAM)
     before = children_cpu()
     child = subprocess.Popen([shutil.which("nfcapd"), "-w", folder, "-p", str(port), "-b", "127.0.0.1", "-t", "3600",
-                              "-B", str(32 << 20)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                              "-B", str(32 << 20), *compression], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(1)
     send(pcap, port, rate)
     time.sleep(2)
@@ -215,7 +215,9 @@ def main():
         rows.append(("halfopen load, file to Parquet", *load(options.halfopen, pcap, work)))
         rows.append(("halfopen serve, UDP to Parquet", *live_halfopen(options.halfopen, pcap, options.rate, work)))
         if shutil.which("nfcapd"):
-            rows.append(("nfcapd, UDP to nfcapd file", *live_nfcapd(pcap, options.rate, work)))
+            for name, compression in (("", ()), (", LZ4", ("-y",)), (", BZ2", ("-j",))):
+                measured = live_nfcapd(pcap, options.rate, work, *compression)
+                rows.append((f"nfcapd, UDP to its file{name}", *measured))
         else:
             print("nfcapd is not installed: no comparison", file=sys.stderr)
     print(f"{flows} flows of {flows // 2} sessions; live at {options.rate} flows/s; seed {options.seed}")

@@ -2,26 +2,24 @@
 //!
 //! Owns the mapping between [`SessionRecord`] and [`session_schema`]; must not know files.
 
+mod plain;
 mod runs;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, StringBuilder, TimestampMicrosecondBuilder, UInt16Builder,
-    UInt64Builder,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, StringBuilder};
 use arrow::datatypes::{DataType, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
-use crate::community::community_of;
 use crate::locality::{address_key, address_of};
 use crate::outcome::UnknownName;
 use crate::record::{Endpoint, HostInfo, IcmpError, SessionRecord, SideTotals};
 use crate::schema::session_schema;
 use crate::service::service_name;
-use runs::{NumberRuns, TextRuns};
+use plain::{Addresses, Numbers};
+use runs::{NameRuns, NumberRuns, TextRuns};
 
 /// Why a batch could not be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -64,33 +62,33 @@ macro_rules! columns {
 }
 
 columns! {
-    session_id: UInt64Builder,
-    start: TimestampMicrosecondBuilder,
-    end: TimestampMicrosecondBuilder,
+    session_id: Numbers<UInt64Type>,
+    start: Numbers<TimestampMicrosecondType>,
+    end: Numbers<TimestampMicrosecondType>,
     proto: NumberRuns<UInt8Type>,
-    client_ip: BinaryBuilder,
-    server_ip: BinaryBuilder,
-    client_port: UInt16Builder,
-    server_port: UInt16Builder,
-    service: TextRuns,
-    perspective: TextRuns,
-    outcome_class: TextRuns,
-    outcome: TextRuns,
-    confidence: TextRuns,
+    client_ip: Addresses,
+    server_ip: Addresses,
+    client_port: Numbers<UInt16Type>,
+    server_port: Numbers<UInt16Type>,
+    service: NameRuns,
+    perspective: NameRuns,
+    outcome_class: NameRuns,
+    outcome: NameRuns,
+    confidence: NameRuns,
     inferred: BooleanBuilder,
-    end_reason: TextRuns,
-    client_packets: UInt64Builder,
-    server_packets: UInt64Builder,
-    client_bytes: UInt64Builder,
-    server_bytes: UInt64Builder,
+    end_reason: NameRuns,
+    client_packets: Numbers<UInt64Type>,
+    server_packets: Numbers<UInt64Type>,
+    client_bytes: Numbers<UInt64Type>,
+    server_bytes: Numbers<UInt64Type>,
     client_tcp_flags: NumberRuns<UInt16Type>,
     server_tcp_flags: NumberRuns<UInt16Type>,
     syn_count: NumberRuns<UInt32Type>,
-    conn_state: TextRuns,
+    conn_state: NameRuns,
     history: StringBuilder,
     icmp: TextRuns,
-    origin: TextRuns,
-    export_type: TextRuns,
+    origin: NameRuns,
+    export_type: NameRuns,
     observer: TextRuns,
     observers: TextRuns,
     domain: NumberRuns<UInt32Type>,
@@ -99,7 +97,6 @@ columns! {
     tunnel: NumberRuns<UInt32Type>,
     input_interface: NumberRuns<UInt32Type>,
     output_interface: NumberRuns<UInt32Type>,
-    community_id: StringBuilder,
     client_asn: NumberRuns<UInt32Type>,
     client_as_org: TextRuns,
     client_country: TextRuns,
@@ -135,8 +132,8 @@ impl SessionBatchBuilder {
         self.start.append_value(record.start);
         self.end.append_value(record.end);
         self.proto.append_value(record.proto);
-        self.client_ip.append_value(address_key(record.client.ip).to_be_bytes());
-        self.server_ip.append_value(address_key(record.server.ip).to_be_bytes());
+        self.client_ip.append_value(address_key(record.client.ip));
+        self.server_ip.append_value(address_key(record.server.ip));
         self.client_port.append_value(record.client.port);
         self.server_port.append_value(record.server.port);
         self.service.append_option(service_name(record.proto, record.server.port));
@@ -166,7 +163,6 @@ impl SessionBatchBuilder {
         self.tunnel.append_option(record.tunnel);
         self.input_interface.append_option(record.input_interface);
         self.output_interface.append_option(record.output_interface);
-        self.community_id.append_value(community_of(record.proto, record.client, record.server));
         self.client_asn.append_option(record.client_info.asn);
         self.client_as_org.append_option(record.client_info.as_org.as_deref());
         self.client_country.append_option(record.client_info.country.as_deref());

@@ -186,7 +186,7 @@ impl SessionRecord {
             icmp: None,
             origin: Origin::Flow,
             export_type: ExportType::Ipfix,
-            observer: Arc::from(""),
+            observer: Arc::default(),
             observers: Vec::new(),
             domain: 0,
             sampling: 1,

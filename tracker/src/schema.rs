@@ -60,7 +60,6 @@ fn build() -> SchemaRef {
         optional("tunnel", DataType::UInt32),
         optional("input_interface", DataType::UInt32),
         optional("output_interface", DataType::UInt32),
-        optional("community_id", DataType::Utf8),
         optional("client_asn", DataType::UInt32),
         optional("client_as_org", DataType::Utf8),
         optional("client_country", DataType::Utf8),

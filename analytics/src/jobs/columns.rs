@@ -10,6 +10,8 @@ use datafusion::logical_expr::{Expr, Operator, binary_expr, cast, ident, lit, wh
 use jobs::{Concept, Schema};
 use tracker::session_schema;
 
+use crate::query::community::community_id;
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -175,7 +177,7 @@ fn of_concept(concept: Concept, upper: bool) -> Result<Column, Missing> {
         }
         Concept::IngressInterface => interface("input"),
         Concept::EgressInterface => interface("output"),
-        Concept::CommunityId => stored("community_id", Kind::Text, Missing::Unknown)?,
+        Concept::CommunityId => text(community_id(), true),
     };
     Ok(column)
 }

@@ -4,6 +4,7 @@
 
 pub(crate) mod address;
 mod bounds;
+pub(crate) mod community;
 mod context;
 pub(crate) mod filter;
 pub(crate) mod flows;

@@ -25,6 +25,7 @@ use tracker::session_schema;
 
 use crate::query::address::{ADDRESS_COLUMNS, stored_form};
 use crate::query::bounds::end_bounds;
+use crate::query::community::{COMMUNITY_ID, PARTS, community_id};
 use crate::query::filter::Filter;
 use crate::query::functions::ip_text;
 use crate::query::whole::Scanned;
@@ -79,14 +80,12 @@ impl TextSessions {
     /// The sessions of a whole store, or those of it that pass; what a query reads of it is noted in `scanned`.
     pub fn of_store(store: SessionStore, scanned: Scanned, only: Option<&Filter>) -> Self {
         let stored = session_schema();
+        // Functions make these texts, and what functions make may be null as far as plans know.
+        let made = |name: &str| Arc::new(Field::new(name, DataType::Utf8, true));
         let shown = stored.fields().iter().map(|field| {
-            if ADDRESS_COLUMNS.contains(&field.name().as_str()) {
-                // A function makes the text, and what functions make may be null as far as plans know.
-                Arc::new(Field::new(field.name(), DataType::Utf8, true))
-            } else {
-                Arc::clone(field)
-            }
+            if ADDRESS_COLUMNS.contains(&field.name().as_str()) { made(field.name()) } else { Arc::clone(field) }
         });
+        let shown = shown.chain([made(COMMUNITY_ID)]);
         Self {
             source: Source::Store(store, scanned),
             only: only.map(Filter::expr),
@@ -123,8 +122,9 @@ impl TableProvider for StoredSessions {
         'life3: 'async_trait,
     {
         Box::pin(async move {
-            let plan = scan_files(state, &self.0.files(filters)?, projection, filters, limit)?;
-            project(state, plan, &session_schema(), projection)
+            let shown = wanted(&session_schema(), projection)?;
+            let plan = scan_files(state, &self.0.files(filters)?, &shown, filters, limit)?;
+            project(state, plan, &shown)
         })
     }
 }
@@ -163,8 +163,9 @@ impl TableProvider for TextSessions {
         Box::pin(async move {
             let asked = filters.iter().filter_map(stored_form);
             let stored: Vec<Expr> = asked.chain(self.only.clone()).collect();
-            let plan = scan_files(state, &self.source.files(&stored)?, projection, &stored, limit)?;
-            project(state, plan, &self.schema, projection)
+            let shown = wanted(&self.schema, projection)?;
+            let plan = scan_files(state, &self.source.files(&stored)?, &shown, &stored, limit)?;
+            project(state, plan, &shown)
         })
     }
 }
@@ -182,22 +183,37 @@ pub fn passing(
     condition: Expr,
 ) -> Result<SendableRecordBatchStream> {
     let stored = session_schema();
-    let wanted = columns.iter().map(|name| Ok(stored.index_of(name)?)).collect::<Result<Vec<usize>>>()?;
-    let plan = scan_files(state, files, Some(&wanted), &[condition], None)?;
-    execute_stream(project(state, plan, &stored, Some(&wanted))?, state.task_ctx())
+    let indexes = columns.iter().map(|name| Ok(stored.index_of(name)?)).collect::<Result<Vec<usize>>>()?;
+    let shown = wanted(&stored, Some(&indexes))?;
+    let plan = scan_files(state, files, &shown, &[condition], None)?;
+    execute_stream(project(state, plan, &shown)?, state.task_ctx())
 }
 
-/// Reads the columns that are wanted or filtered on, and only rows that pass.
+/// The columns that are asked for.
+fn wanted(all: &SchemaRef, projection: Option<&Vec<usize>>) -> Result<SchemaRef> {
+    Ok(match projection {
+        Some(indexes) => Arc::new(all.project(indexes)?),
+        None => Arc::clone(all),
+    })
+}
+
+/// Reads the columns that are shown or filtered on, and only rows that pass.
 fn scan_files(
     state: &dyn Session,
     files: &[Arc<SessionFile>],
-    projection: Option<&Vec<usize>>,
+    shown: &SchemaRef,
     filters: &[Expr],
     limit: Option<usize>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let stored = session_schema();
     let filter = conjunction(filters.iter().cloned());
-    let mut columns: Vec<usize> = projection.map_or_else(|| (0..stored.fields().len()).collect(), Clone::clone);
+    let mut columns = Vec::new();
+    for field in shown.fields() {
+        match field.name().as_str() {
+            COMMUNITY_ID => columns.extend(PARTS.map(|name| stored.index_of(name)).into_iter().flatten()),
+            name => columns.push(stored.index_of(name)?),
+        }
+    }
     for column in filter.iter().flat_map(Expr::column_refs) {
         columns.push(stored.index_of(&column.name)?);
     }
@@ -247,27 +263,17 @@ fn groups(files: &[Arc<SessionFile>], partitions: usize) -> Result<Vec<FileGroup
     Ok(partitioned.chunks(share).map(|chunk| FileGroup::new(chunk.to_vec())).collect())
 }
 
-/// The wanted columns of `plan` in their order and types, addresses as text where the schema says so.
-fn project(
-    state: &dyn Session,
-    plan: Arc<dyn ExecutionPlan>,
-    shown: &SchemaRef,
-    projection: Option<&Vec<usize>>,
-) -> Result<Arc<dyn ExecutionPlan>> {
+/// The columns that are shown, in their order and types, made of those of `plan`.
+fn project(state: &dyn Session, plan: Arc<dyn ExecutionPlan>, shown: &SchemaRef) -> Result<Arc<dyn ExecutionPlan>> {
     let input = plan.schema();
     let input_schema = DFSchema::try_from(Arc::clone(&input))?;
-    let all: Vec<usize>;
-    let wanted = if let Some(wanted) = projection {
-        wanted
-    } else {
-        all = (0..shown.fields().len()).collect();
-        &all
-    };
-    let columns = wanted.iter().map(|&index| {
-        let field = shown.field(index);
-        let stored = input.field_with_name(field.name())?;
-        let column = ident(field.name().clone());
-        let expr = if stored.data_type() == field.data_type() { column } else { ip_text().call(vec![column]) };
+    let columns = shown.fields().iter().map(|field| {
+        let stored = || ident(field.name().clone());
+        let expr = match input.field_with_name(field.name()) {
+            _ if field.name() == COMMUNITY_ID => community_id(),
+            Ok(kept) if kept.data_type() != field.data_type() => ip_text().call(vec![stored()]),
+            _ => stored(),
+        };
         Ok((state.create_physical_expr(expr, &input_schema)?, field.name().clone()))
     });
     let columns = columns.collect::<Result<Vec<_>>>()?;

@@ -5,6 +5,7 @@
 mod compact;
 pub(crate) mod files;
 pub(crate) mod filter;
+mod flat;
 pub(crate) mod footer;
 mod horizon;
 mod ids;

@@ -11,6 +11,7 @@ use arrow::record_batch::RecordBatch;
 use tracker::{BatchError, session_schema};
 
 use crate::error::Result;
+use crate::store::flat::is_flat;
 
 /// An IPv4 address as it is stored: v4-mapped.
 const MAPPED: u128 = 0xffff << 32;
@@ -53,29 +54,37 @@ impl<'a> Keys<'a> {
         fits.then_some((server ^ MAPPED) << 96 | u128::from(port) << 80 | (client ^ MAPPED) << 48 | after)
     }
 
-    /// Row numbers in order.
+    /// Row numbers in order. Equal keys keep the order in which they came.
     fn order(&self) -> Vec<u32> {
-        let rows = 0..self.server.len();
         let first = self.end.iter().copied().min().unwrap_or(0);
-        let packed: Option<Vec<(u128, u32)>> =
-            rows.clone().map(|row| Some((self.packed(row, first)?, row as u32))).collect();
-        match packed {
-            Some(keys) => in_order(keys),
-            None => in_order(rows.map(|row| (self.wide(row), row as u32)).collect()),
+        self.packed_order(first).unwrap_or_else(|| {
+            let mut keys: Vec<_> = (0..self.server.len()).map(|row| (self.wide(row), row as u32)).collect();
+            keys.sort_unstable();
+            keys.into_iter().map(|(_, row)| row).collect()
+        })
+    }
+
+    /// The same by packed keys, where all rows have one.
+    fn packed_order(&self, first: i64) -> Option<Vec<u32>> {
+        let mut packed = Vec::with_capacity(self.server.len());
+        for row in 0..self.server.len() {
+            packed.push(self.packed(row, first)?);
         }
+        // Bits in front that are the same in all rows decide nothing. Of the others the first 64 nearly always do.
+        let differ = packed.iter().fold(0, |differ, key| differ | (key ^ packed[0]));
+        let same = differ.leading_zeros().min(64);
+        let mut keys: Vec<(u64, u32)> =
+            packed.iter().zip(0..).map(|(key, row)| (((key << same) >> 64) as u64, row)).collect();
+        keys.sort_unstable();
+        for alike in keys.chunk_by_mut(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
+            alike.sort_by_key(|&(_, row)| packed[row as usize]);
+        }
+        Some(keys.into_iter().map(|(_, row)| row).collect())
     }
 }
 
 fn number(address: &[u8]) -> u128 {
     address.try_into().map_or(0, u128::from_be_bytes)
-}
-
-/// Equal keys keep the order in which they came.
-fn in_order<K: Ord>(mut keys: Vec<(K, u32)>) -> Vec<u32> {
-    if !keys.is_sorted() {
-        keys.sort_unstable();
-    }
-    keys.into_iter().map(|(_, row)| row).collect()
 }
 
 /// The rows of these batches as one batch in file order.
@@ -91,9 +100,9 @@ pub(crate) fn sorted(batches: &[RecordBatch]) -> Result<RecordBatch> {
     reordered(&batch, &UInt32Array::from(order))
 }
 
-/// The rows in this order. Columns without values stay as they are.
+/// The rows in this order. Columns whose rows are all alike stay as they are.
 fn reordered(batch: &RecordBatch, order: &UInt32Array) -> Result<RecordBatch> {
-    let column = |column: &ArrayRef| match column.null_count() == column.len() {
+    let column = |column: &ArrayRef| match is_flat(column) {
         true => Ok(Arc::clone(column)),
         false => take(column, order, None),
     };

@@ -5,24 +5,31 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::compute_leaves;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use crate::error::{Result, StoreError};
+use crate::store::flat;
 use crate::store::layout::TEMPORARY;
 
-/// Columns whose values hardly repeat: a dictionary would only cost.
-const UNIQUE_COLUMNS: [&str; 2] = ["session_id", "community_id"];
+/// A column of hashes: neither a dictionary nor compression would gain anything.
+const HASH_COLUMN: &str = "session_id";
 
 /// Columns of numbers that hardly repeat and lie close together: their differences are stored, in as many bits as needed.
 const MEASURE_COLUMNS: [&str; 7] =
     ["start", "end", "client_port", "client_packets", "server_packets", "client_bytes", "server_bytes"];
+
+/// Rows of a row group at most.
+const ROW_GROUP: usize = 131_072;
 
 /// How a Parquet file is laid out: zstd, dictionaries, page statistics, and `notes` in its footer.
 pub fn properties(notes: &[(&str, String)]) -> WriterProperties {
@@ -30,12 +37,13 @@ pub fn properties(notes: &[(&str, String)]) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Page)
-        .set_max_row_group_row_count(Some(131_072))
+        .set_max_row_group_row_count(Some(ROW_GROUP))
         .set_data_page_row_count_limit(8_192)
         .set_key_value_metadata(Some(notes));
-    for name in UNIQUE_COLUMNS {
-        builder = builder.set_column_dictionary_enabled(ColumnPath::from(name), false);
-    }
+    let hash = ColumnPath::from(HASH_COLUMN);
+    builder = builder
+        .set_column_dictionary_enabled(hash.clone(), false)
+        .set_column_compression(hash, Compression::UNCOMPRESSED);
     for name in MEASURE_COLUMNS {
         let column = ColumnPath::from(name);
         builder = builder
@@ -45,7 +53,7 @@ pub fn properties(notes: &[(&str, String)]) -> WriterProperties {
     builder.build()
 }
 
-/// Writes `batches` as the Parquet file `target`, whole or not at all.
+/// Writes the rows of `batches` as the Parquet file `target`, whole or not at all.
 ///
 /// # Errors
 /// The temporary file cannot be written, synced or renamed; it is removed then where possible.
@@ -56,16 +64,54 @@ pub fn write_parquet(
     batches: &[RecordBatch],
     notes: &[(&str, String)],
 ) -> Result<()> {
+    let rows = match batches {
+        [one] => one.clone(),
+        _ => concat_batches(&schema, batches)?,
+    };
     write_sealed(root, target, |file| {
         let fail = |source| StoreError::Parquet { action: "write", path: target.to_owned(), source };
-        let mut writer = ArrowWriter::try_new(BufWriter::new(file), schema, Some(properties(notes))).map_err(fail)?;
-        for batch in batches {
-            writer.write(batch).map_err(fail)?;
-        }
-        let inner = writer.into_inner().map_err(fail)?;
+        let inner = write_rows(BufWriter::new(file), schema, &rows, notes).map_err(fail)?;
         inner.into_inner().map_err(|e| StoreError::io("write", target)(e.into_error()))?;
         Ok(())
     })
+}
+
+/// Writes row groups column by column, those with one value in all rows [in a form of their own](flat).
+fn write_rows<W: Write + Send>(
+    out: W,
+    schema: SchemaRef,
+    rows: &RecordBatch,
+    notes: &[(&str, String)],
+) -> parquet::errors::Result<W> {
+    let alike: Vec<Option<flat::Only>> = rows.columns().iter().map(flat::only).collect();
+    let mut properties = properties(notes).into_builder();
+    for (field, _) in schema.fields().iter().zip(&alike).filter(|(_, only)| only.is_some()) {
+        // There is nothing to compress, so no compressor is set up.
+        let column = ColumnPath::from(field.name().as_str());
+        properties = properties.set_column_compression(column, Compression::UNCOMPRESSED);
+    }
+    let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties.build()))?;
+    let (mut file, columns) = writer.into_serialized_writer()?;
+    let descriptions = file.schema_descr().columns().to_vec();
+    let starts = (0..rows.num_rows()).step_by(ROW_GROUP);
+    for (number, start) in starts.enumerate() {
+        let part = rows.slice(start, ROW_GROUP.min(rows.num_rows() - start));
+        let mut group = file.next_row_group()?;
+        // Every column is a leaf: nothing in the store is nested.
+        for (index, mut writer) in columns.create_column_writers(number)?.into_iter().enumerate() {
+            if let Some(only) = &alike[index] {
+                let (chunk, close) = flat::chunk(only, part.num_rows(), &descriptions[index])?;
+                group.append_column(&chunk, close)?;
+                continue;
+            }
+            for leaf in compute_leaves(schema.field(index), part.column(index))? {
+                writer.write(&leaf)?;
+            }
+            writer.close()?.append_to_row_group(&mut group)?;
+        }
+        group.close()?;
+    }
+    file.into_inner()
 }
 
 /// Writes what `fill` writes as the file `target`, whole or not at all.

@@ -21,9 +21,7 @@ fuzz_target!(|input: &[u8]| {
         rest = next;
         let before = flows.len();
         now = now.max(flows_decoder.decode(source, 0, datagram, &mut flows).unwrap_or(0));
-        for flow in &flows[before..] {
-            stitcher.on_flow(flow, now, &mut sessions);
-        }
+        stitcher.on_flows(&flows[before..], now, &mut sessions);
         stitcher.expire(now, &mut sessions);
         json_decoder.decode_json(source, 0, datagram, &mut |_| objects += 1);
     }

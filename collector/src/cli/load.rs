@@ -24,7 +24,7 @@ pub fn run(files: &[PathBuf], place: &Place) -> Result<Exit, Failed> {
     let _lock = StoreLock::take(&dir).or_exit(Exit::CannotCreate)?;
     let enricher = settings::enricher(&config, Arc::default()).or_exit(Exit::Config)?;
     let sink = StoreSink::new(&store, FLOW, settings::load_writer(&config)).enriched(&Arc::new(enricher));
-    let mut loader = Loader::new(settings::load(&config), sink);
+    let mut loader = Loader::new(settings::load(&config, files.len()), sink);
     let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let bar = progress::bar(files.iter().map(size).sum(), "loading", true);
     let mut exit = Exit::Ok;

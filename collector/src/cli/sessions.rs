@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use arrow::array::{
     ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt64Array,
 };
+use arrow::datatypes::{DataType, Field, Fields, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -110,14 +111,24 @@ fn create(path: &Path) -> Result<File, Failed> {
 fn write_parquet(path: &Path, sessions: &[SessionRecord]) -> Result<(), Failed> {
     let level = ZstdLevel::try_new(3)?;
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
-    let mut writer = ArrowWriter::try_new(create(path)?, tracker::session_schema(), Some(properties))?;
+    let stored = tracker::session_schema();
+    let field = Arc::new(Field::new("community_id", DataType::Utf8, false));
+    let fields: Fields = stored.fields().iter().cloned().chain([field]).collect();
+    let schema = Arc::new(Schema::new_with_metadata(fields, stored.metadata().clone()));
+    let mut writer = ArrowWriter::try_new(create(path)?, Arc::clone(&schema), Some(properties))?;
     let mut builder = SessionBatchBuilder::default();
     for part in sessions.chunks(BATCH) {
         part.iter().for_each(|session| builder.push(session));
-        writer.write(&builder.finish()?).or_exit(Exit::CannotCreate)?;
+        let mut columns = builder.finish()?.columns().to_vec();
+        columns.push(Arc::new(StringArray::from_iter_values(part.iter().map(community))));
+        writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns)?).or_exit(Exit::CannotCreate)?;
     }
     writer.close().or_exit(Exit::CannotCreate)?;
     Ok(())
+}
+
+fn community(session: &SessionRecord) -> String {
+    community_of(session.proto, session.client, session.server)
 }
 
 /// Ports as Zeek has them: for ICMP the type, and the type of the answer or the code.
@@ -167,7 +178,7 @@ fn rows(sessions: &[SessionRecord]) -> anyhow::Result<RecordBatch> {
         ("vlan", text(&|session| session.vlan.map(|vlan| vlan.to_string()))),
         ("tunnel", text(&|session| session.tunnel.map(|tunnel| tunnel.to_string()))),
         ("icmp", text(&|session| session.icmp.map(|icmp| format!("{}/{}", icmp.kind, icmp.code)))),
-        ("community_id", text(&|session| Some(community_of(session.proto, session.client, session.server)))),
+        ("community_id", text(&|session| Some(community(session)))),
     ];
     Ok(RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, values)| (name, values, true)))?)
 }

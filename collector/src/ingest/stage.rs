@@ -76,15 +76,15 @@ impl<S: RecordSink> Stage<S> {
 
     /// Takes flow records at `now`.
     pub(super) fn flows(&mut self, flows: &[FlowRecord], now: Micros) -> Result<(), IngestError> {
-        for flow in flows {
-            self.stitcher.on_flow(flow, now, &mut self.sessions);
-        }
+        self.stitcher.on_flows(flows, now, &mut self.sessions);
         self.collect(now)
     }
 
     /// Hands out what is due at `now`: sessions, and a batch that has waited long enough.
     pub(super) fn tick(&mut self, now: Micros) -> Result<(), IngestError> {
-        self.stitcher.expire(now, &mut self.sessions);
+        while self.stitcher.expire_some(now, &mut self.sessions) {
+            self.collect(now)?;
+        }
         self.collect(now)?;
         if now > self.before_until && !self.before.is_empty() {
             self.before = HashSet::new();
@@ -97,7 +97,9 @@ impl<S: RecordSink> Stage<S> {
 
     /// Hands out everything and finishes the sink.
     pub(super) fn finish(&mut self, now: Micros) -> Result<(), IngestError> {
-        self.stitcher.finish(&mut self.sessions);
+        while self.stitcher.finish_some(&mut self.sessions) {
+            self.collect(now)?;
+        }
         self.collect(now)?;
         self.flush(now)?;
         self.sink.finish(now).map_err(IngestError::Sink)

@@ -43,7 +43,7 @@ impl DemoTraffic {
             to.copied().ok_or_else(|| ServiceError::Setting(anyhow::anyhow!("the demo needs a netflow listener")))?;
         let sender = Sender::new(&demo, to)?;
         let sink = StoreSink::new(store, FLOW, settings::load_writer(config));
-        Ok(Self { demo, sender, load: settings::load(config), sink })
+        Ok(Self { demo, sender, load: settings::load(config, 1), sink })
     }
 
     /// Puts the history into the store, through the same decoder and stitcher as everything else.

@@ -96,10 +96,11 @@ pub fn stitch(config: &Config) -> StitchSettings {
     }
 }
 
-/// How files are ingested.
-pub fn load(config: &Config) -> LoadSettings {
-    let defaults = LoadSettings::default();
-    let stitch = StitchSettings { emit_certain: defaults.stitch.emit_certain, ..stitch(config) };
+/// How files are ingested, so many of them. Sessions of one file wait for other exporters' records once it has another
+/// exporter; those of several files wait from the start, because the next file may have one.
+pub fn load(config: &Config, files: usize) -> LoadSettings {
+    let stitch = stitch(config);
+    let stitch = StitchSettings { emit_certain: files == 1, settle: stitch.hold, ..stitch };
     // A batch of its own for every file of the store: none is copied to be put together with others.
     LoadSettings { decoder: decoder(config), stitch, batch_rows: config.store.flush_rows }
 }

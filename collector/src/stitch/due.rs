@@ -45,9 +45,14 @@ impl Due {
 
     /// Takes the earliest entry out.
     pub(super) fn pop(&mut self) -> Option<(Micros, Slot)> {
-        let first = self.first()?;
-        let lane = self.lanes.iter_mut().find(|lane| lane.front() == Some(&first))?;
-        lane.pop_front()
+        self.pop_due(Micros::MAX)
+    }
+
+    /// Takes the earliest entry out, if its time has come.
+    pub(super) fn pop_due(&mut self, now: Micros) -> Option<(Micros, Slot)> {
+        let next = |lane: &VecDeque<(Micros, Slot)>| lane.front().map_or(Micros::MAX, |&(at, _)| at);
+        let lane = self.lanes.iter_mut().min_by_key(|lane| next(lane))?;
+        lane.pop_front_if(|&mut (at, _)| at <= now)
     }
 
     /// Clears out entries that no longer count, once there are many of them.

@@ -40,7 +40,7 @@ impl ExporterQuality {
 #[derive(Debug)]
 pub(crate) struct Entry {
     key: ExporterKey,
-    domain: u32,
+    pub(crate) domain: u32,
     pub(crate) name: Arc<str>,
     learner: CapabilityLearner,
     configured: Option<Capability>,

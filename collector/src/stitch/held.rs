@@ -46,7 +46,9 @@ impl Held {
     }
 
     pub(super) fn remove(&mut self, slot: Slot) {
-        if self.slots.get_mut(slot.index()).is_some_and(|session| session.take().is_some()) {
+        // Emptied where it is: a session is too large to be moved out of the way.
+        if let Some(place @ Some(_)) = self.slots.get_mut(slot.index()) {
+            *place = None;
             self.free.push(slot);
         }
     }

@@ -56,21 +56,19 @@ impl TupleKey {
         if direction == 0 { (low, high) } else { (high, low) }
     }
 
-    /// Id of the session with this key that began at `start`: FNV-1a over both, the same in every run.
+    /// Id of the session with this key that began at `start`, the same in every run: foldhash's mixing (multiply to 128
+    /// bits, fold the halves) with fixed constants.
     pub(crate) fn session_id(&self, start: Micros) -> u64 {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let mut eat = |bytes: &[u8]| {
-            for byte in bytes {
-                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-            }
+        let mix = |a: u64, b: u64| {
+            let wide = u128::from(a) * u128::from(b);
+            (wide as u64) ^ (wide >> 64) as u64
         };
-        for (ip, port) in self.addresses.iter().zip(self.ports) {
-            eat(&ip.to_be_bytes());
-            eat(&port.to_be_bytes());
-        }
-        eat(&[self.proto]);
-        eat(&start.to_be_bytes());
-        hash ^ (hash >> 32)
+        let [low, high] = self.addresses;
+        let ends = u64::from(self.ports[0]) << 32 | u64::from(self.ports[1]) << 8 | u64::from(self.proto);
+        let first = mix(low as u64 ^ 0x243f_6a88_85a3_08d3, (low >> 64) as u64 ^ 0x1319_8a2e_0370_7344);
+        let second = mix(high as u64 ^ 0xa409_3822_299f_31d0, (high >> 64) as u64 ^ 0x082e_fa98_ec4e_6c89);
+        let third = mix(ends ^ 0x4528_21e6_38d0_1377, start.cast_unsigned() ^ 0xbe54_66cf_34e9_0c6c);
+        mix(first.rotate_left(23) ^ second, third ^ 0xc0ac_29b7_c97c_50dd)
     }
 }
 

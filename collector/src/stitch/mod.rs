@@ -6,6 +6,8 @@
 mod capability;
 mod due;
 mod exporters;
+mod half;
+mod handout;
 mod held;
 mod index;
 mod key;
@@ -19,9 +21,9 @@ mod tombstone;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 use tracker::Micros;
-use tracker::outcome::{EndReason, OutcomeClass};
+use tracker::outcome::EndReason;
 use tracker::record::SessionRecord;
 
 pub use capability::Capability;
@@ -33,12 +35,15 @@ use index::{Index, Known};
 use key::{Direction, TupleKey};
 use session::Session;
 pub use settings::{ServiceRule, StitchSettings};
-use tombstone::{Late, Memory, Tombstones};
+use tombstone::{Late, Memory, Stone, Tombstones};
 
 use crate::netflow::flow::flag::{FIN, RST};
 use crate::netflow::{FirewallEvent, FlowRecord};
 
 const TCP: u8 = 6;
+/// Records and sessions that are looked at together. Nearly all of a stitcher's time is waiting for memory that nobody has
+/// used for seconds: what a block needs is touched first, so that the waits overlap.
+const AHEAD: usize = 32;
 /// Sessions with one 5-tuple that are looked through for a record.
 const MAX_CHAIN: usize = 8;
 
@@ -75,6 +80,17 @@ impl StitchCounters {
     }
 }
 
+/// Room for the block that is being looked at.
+#[derive(Debug, Default)]
+struct Work {
+    parts: Vec<(TupleKey, Direction, u64)>,
+    entries: Vec<(Micros, Slot)>,
+    hashes: Vec<u64>,
+    stones: Vec<(u64, Stone)>,
+    /// What is still to be handed out at the end, the earliest last.
+    last: Vec<(Micros, Slot)>,
+}
+
 /// Makes sessions of flow records.
 #[derive(Debug)]
 pub struct Stitcher {
@@ -90,6 +106,7 @@ pub struct Stitcher {
     due: Due,
     tombstones: Tombstones,
     counters: StitchCounters,
+    work: Work,
 }
 
 fn micros(duration: Duration) -> Micros {
@@ -113,22 +130,46 @@ impl Stitcher {
             due: Due::default(),
             tombstones: Tombstones::new(settings.max_sessions, Memory { hold, retransmit, active }),
             counters: StitchCounters::default(),
+            work: Work::default(),
             settings,
         }
     }
 
-    /// Takes one record. `now` is the time of arrival live, and the export time when files are read.
-    pub fn on_flow(&mut self, flow: &FlowRecord, now: Micros, out: &mut Vec<SessionRecord>) {
+    /// Takes records. `now` is the time of arrival live, and the export time when files are read.
+    pub fn on_flows(&mut self, flows: &[FlowRecord], now: Micros, out: &mut Vec<SessionRecord>) {
+        let mut parts = std::mem::take(&mut self.work.parts);
+        for block in flows.chunks(AHEAD) {
+            parts.clear();
+            parts.extend(block.iter().map(|flow| {
+                let (key, direction) = TupleKey::of(flow);
+                (key, direction, self.seed.hash_one(key))
+            }));
+            self.index.prepare(parts.iter().map(|&(_, _, hash)| hash));
+            for (flow, (key, direction, hash)) in block.iter().zip(&parts) {
+                self.on_flow(flow, key, *direction, *hash, now, out);
+            }
+            self.forget(now);
+        }
+        self.work.parts = parts;
+    }
+
+    fn on_flow(
+        &mut self,
+        flow: &FlowRecord,
+        key: &TupleKey,
+        direction: Direction,
+        hash: u64,
+        now: Micros,
+        out: &mut Vec<SessionRecord>,
+    ) {
         self.counters.flows += 1;
         let exporter = self.exporters.of(flow, &self.settings.capabilities);
         if matches!(flow.firewall, Some(FirewallEvent::Created | FirewallEvent::Alert)) {
             self.counters.ignored_events += 1;
             return;
         }
-        let (key, direction) = TupleKey::of(flow);
-        let hash = self.seed.hash_one(key);
         let known = self.index.get(hash);
-        if let Some(slot) = known.and_then(|known| self.find(known, &key, flow, direction, exporter)) {
+        if let Some(slot) = known.and_then(|known| self.find(known, key, flow, direction, exporter)) {
             self.counters.joined += 1;
             self.update(slot, flow, direction, exporter, now, out);
             return;
@@ -146,7 +187,7 @@ impl Stitcher {
             self.evict(now, out);
         }
         self.counters.opened += 1;
-        let slot = self.held.add(Session::new(key, flow, exporter));
+        let slot = self.held.add(Session::new(*key, flow, exporter));
         let next = self.index.hold(hash, slot);
         if let Some(session) = self.held.get_mut(slot) {
             session.next = next;
@@ -154,39 +195,9 @@ impl Stitcher {
         self.update(slot, flow, direction, exporter, now, out);
     }
 
-    /// Hands out every session whose time has come.
-    pub fn expire(&mut self, now: Micros, out: &mut Vec<SessionRecord>) {
-        while let Some((at, slot)) = self.due.first() {
-            if at > now {
-                break;
-            }
-            self.due.pop();
-            if self.is_due(at, slot) {
-                self.emit(slot, EndReason::Idle, now, out);
-            }
-        }
-        self.forget(now);
-    }
-
-    /// Hands out everything, in order of the sessions' last packets.
-    pub fn finish(&mut self, out: &mut Vec<SessionRecord>) {
-        let mut open: Vec<(Micros, TupleKey, Slot)> =
-            self.held.iter().map(|(slot, session)| (session.last, session.key, slot)).collect();
-        open.sort_unstable();
-        for (last, _, slot) in open {
-            self.emit(slot, EndReason::Forced, last, out);
-        }
-        self.due.clear();
-    }
-
     /// When [`expire`](Self::expire) has something to do next, at the earliest.
     pub fn next_deadline(&self) -> Option<Micros> {
         self.due.first().map(|(at, _)| at)
-    }
-
-    /// Whether an entry is for the present deadline of a session that is still held.
-    fn is_due(&self, at: Micros, slot: Slot) -> bool {
-        self.held.get(slot).is_some_and(|session| session.deadline <= at)
     }
 
     /// Sessions held.
@@ -231,7 +242,7 @@ impl Stitcher {
             } else {
                 self.hold
             };
-            let distance = (flow.start - session.last).max(session.first - flow.end).max(0);
+            let distance = (flow.start - session.last()).max(session.first() - flow.end).max(0);
             if session.key == *key
                 && distance <= reach
                 && !session.precedes(flow, direction, exporter)
@@ -277,57 +288,6 @@ impl Stitcher {
             held.get(slot).is_some_and(|session| session.deadline <= at)
         });
     }
-
-    /// Makes room: hands out the session that would be due first.
-    fn evict(&mut self, now: Micros, out: &mut Vec<SessionRecord>) {
-        while let Some((at, slot)) = self.due.pop() {
-            if self.is_due(at, slot) {
-                self.counters.evicted += 1;
-                self.emit(slot, EndReason::Resources, now, out);
-                return;
-            }
-        }
-    }
-
-    /// Takes a session out of the chain that leads from another one to it.
-    fn unlink(&mut self, newest: Slot, slot: Slot, next: Option<Slot>) {
-        let mut at = Some(newest);
-        while let Some(session) = at.and_then(|at| self.held.get_mut(at)) {
-            if session.next == Some(slot) {
-                session.next = next;
-                return;
-            }
-            at = session.next;
-        }
-    }
-
-    /// Forgets sessions that were handed out long ago, or are too many.
-    fn forget(&mut self, now: Micros) {
-        while let Some((hash, stone)) = self.tombstones.pop_due(now) {
-            self.index.forget(hash, stone);
-        }
-    }
-
-    fn emit(&mut self, slot: Slot, reason: EndReason, now: Micros, out: &mut Vec<SessionRecord>) {
-        let Some(session) = self.held.get(slot) else { return };
-        let next = session.next;
-        let hash = self.seed.hash_one(session.key);
-        let record = record::record(session, reason, &self.exporters, &self.settings);
-        if session.key.proto == TCP {
-            let classified = record.outcome.class() != OutcomeClass::Indeterminate;
-            for exporter in session.exporters() {
-                self.exporters.count(exporter, classified);
-            }
-        }
-        let stone = self.tombstones.bury(hash, session, &record, now);
-        out.push(record);
-        if let Some(newest) = self.index.release(hash, slot, next, stone) {
-            self.unlink(newest, slot, next);
-        }
-        self.held.remove(slot);
-        self.counters.emitted += 1;
-        self.forget(now);
-    }
 }
 
 /// Whether further records cannot change the outcome.
@@ -338,7 +298,7 @@ fn is_certain(session: &Session) -> bool {
     if session.goes_on || session.nsel {
         return false;
     }
-    if session.biflow_source.is_some() && (session.over || (session.key.proto == TCP && session.terminated())) {
+    if session.biflow_source().is_some() && (session.over || (session.key.proto == TCP && session.terminated())) {
         return true;
     }
     let (Some(low), Some(high)) = (&session.halves[0], &session.halves[1]) else { return false };

@@ -7,8 +7,9 @@ use std::net::IpAddr;
 use tracker::outcome::{Confidence, Outcome};
 
 use super::capability::{Capability, MAX_SYN_BYTES, MAX_SYNS, more_than_syns};
+use super::half::Half;
 use super::key::{IcmpRole, icmp_role, is_icmp};
-use super::session::{Half, Session};
+use super::session::Session;
 use crate::netflow::FirewallEvent;
 use crate::netflow::flow::flag::{ACK, FIN, PSH, RST, SYN, URG};
 
@@ -71,7 +72,7 @@ fn no_flags(forward: Option<&Half>, reverse: Option<&Half>) -> bool {
 }
 
 fn denied(session: &Session) -> Verdict {
-    if session.key.proto == TCP && session.firewall_reason == Some(FIRST_PACKET_NOT_SYN) {
+    if session.key.proto == TCP && session.firewall_reason() == Some(FIRST_PACKET_NOT_SYN) {
         return verdict(Outcome::Midstream, Confidence::Medium);
     }
     verdict(Outcome::AdminBlocked, Confidence::High)
@@ -88,7 +89,7 @@ fn torn_down(session: &Session, proto: u8, forward: Option<&Half>, reverse: Opti
     }
     match proto {
         // Without counters of either side nothing can be said.
-        _ if session.biflow_source.is_none() => unclear(Outcome::Indeterminate),
+        _ if session.biflow_source().is_none() => unclear(Outcome::Indeterminate),
         TCP => verdict(Outcome::NoAnswer, Confidence::Medium),
         UDP => verdict(Outcome::UdpNoReply, Confidence::Medium),
         proto if is_icmp(proto) && forward.is_some() => verdict(Outcome::IcmpNoReply, Confidence::Medium),

@@ -9,8 +9,9 @@ use tracker::record::{HostInfo, IcmpError, Origin, SessionRecord, SideTotals};
 
 use super::capability::Capability;
 use super::exporters::{Entry, Exporters};
+use super::half::Half;
 use super::key::is_icmp;
-use super::session::{Half, Session};
+use super::session::Session;
 use super::settings::StitchSettings;
 use super::{TCP, outcome, sides};
 use crate::netflow::FirewallEvent;
@@ -42,9 +43,9 @@ pub(super) fn record(
         from.port = 0;
         icmp = Some(IcmpError { kind, code }).filter(|_| is_error(session.key.proto, kind));
     }
-    let mut record =
-        SessionRecord::new(session.key.session_id(session.first), session.first, session.key.proto, from, to);
-    record.end = session.last;
+    let start = session.first();
+    let mut record = SessionRecord::new(session.key.session_id(start), start, session.key.proto, from, to);
+    record.end = session.last();
     record.perspective = settings.networks.perspective(from.ip, to.ip);
     record.outcome = verdict.outcome;
     record.confidence = verdict.confidence;
@@ -62,14 +63,14 @@ pub(super) fn record(
     if let Some(first) = entries().next() {
         record.observer = Arc::clone(&first.name);
         record.observers = observers(first, entries().skip(1));
+        record.domain = first.domain;
     }
-    record.domain = session.domain;
     record.sampling = session.sampling;
     record.vlan = session.vlan;
-    record.tunnel = session.tunnel;
+    record.tunnel = session.tunnel();
     let (input, output) = match (sent, received) {
-        (Some(half), _) => (half.input_interface, half.output_interface),
-        (None, Some(half)) => (half.output_interface, half.input_interface),
+        (Some(half), _) => (half.input_interface(), half.output_interface()),
+        (None, Some(half)) => (half.output_interface(), half.input_interface()),
         (None, None) => (None, None),
     };
     record.input_interface = input;
@@ -103,8 +104,8 @@ fn totals(half: Option<&Half>) -> SideTotals {
 
 fn syn_count(sent: Option<&Half>) -> u32 {
     let Some(half) = sent else { return 0 };
-    let one = u64::from(half.has(SYN));
-    half.syns.max(one).min(u64::from(u32::MAX)) as u32
+    let one = u32::from(half.has(SYN));
+    half.syns.max(one)
 }
 
 fn is_error(proto: u8, kind: u8) -> bool {

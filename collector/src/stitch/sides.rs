@@ -14,14 +14,14 @@ const SYSTEM_PORTS: u16 = 1024;
 
 /// The direction in which the client sends.
 pub(crate) fn client_direction(session: &Session, services: &[ServiceRule]) -> Direction {
-    if let Some(direction) = session.initiator {
+    if let Some(direction) = session.initiator() {
         return direction;
     }
     let evidence = match session.key.proto {
         TCP => by_handshake(session)
             .or_else(|| by_time_of_syns(session))
             // A biflow's source should be the initiator (RFC 5103 section 5).
-            .or_else(|| session.biflow_source.map(|source| by_service(session, services).unwrap_or(source))),
+            .or_else(|| session.biflow_source().map(|source| by_service(session, services).unwrap_or(source))),
         proto if is_icmp(proto) => session.icmp_requester().or_else(|| only_half(session)),
         _ => by_service(session, services).or_else(|| by_time(session)).or_else(|| only_half(session)),
     };

@@ -43,12 +43,11 @@ struct Tombstone {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stone(NonZeroU32);
 
-const LANES: u32 = 3;
 const NUMBER_BITS: u32 = 30;
 const NUMBERS: u32 = (1 << NUMBER_BITS) - 1;
 
 impl Stone {
-    fn new(lane: usize, number: u32) -> Self {
+    pub(super) fn new(lane: usize, number: u32) -> Self {
         Self(NonZeroU32::MIN.saturating_add((lane as u32) << NUMBER_BITS | number & NUMBERS))
     }
 
@@ -102,7 +101,7 @@ pub(crate) struct Memory {
 #[derive(Debug)]
 pub(crate) struct Tombstones {
     /// One for each of the spans of [`Memory`].
-    lanes: [Lane; LANES as usize],
+    lanes: [Lane; 3],
     memory: Memory,
     limit: usize,
 }
@@ -128,15 +127,21 @@ impl Tombstones {
         Stone::new(lane, self.lanes[lane].push(stone))
     }
 
-    /// Takes out the next that is to be forgotten, with the hash of its key: one that is old enough, or too many.
-    pub(crate) fn pop_due(&mut self, now: Micros) -> Option<(u64, Stone)> {
-        let next = |lane: &Lane| lane.stones.front().map(|stone| stone.until);
-        let (until, lane) = (0..self.lanes.len()).filter_map(|lane| Some((next(&self.lanes[lane])?, lane))).min()?;
-        let full = self.lanes.iter().map(|lane| lane.stones.len()).sum::<usize>() > self.limit;
-        if until > now && !full {
-            return None;
+    /// Takes out what is to be forgotten, with the hashes of the keys, until `out` has `limit`: what is old enough, and
+    /// where there are too many the oldest.
+    pub(crate) fn pop_due(&mut self, now: Micros, limit: usize, out: &mut Vec<(u64, Stone)>) {
+        let mut beyond = self.lanes.iter().map(|lane| lane.stones.len()).sum::<usize>().saturating_sub(self.limit);
+        while beyond > 0 && out.len() < limit {
+            let until = |lane: &Lane| lane.stones.front().map_or(Micros::MAX, |stone| stone.until);
+            let Some(lane) = (0..self.lanes.len()).min_by_key(|&lane| until(&self.lanes[lane])) else { break };
+            out.extend(self.lanes[lane].pop().map(|(hash, number)| (hash, Stone::new(lane, number))));
+            beyond -= 1;
         }
-        self.lanes[lane].pop().map(|(hash, number)| (hash, Stone::new(lane, number)))
+        for (number, lane) in self.lanes.iter_mut().enumerate() {
+            while out.len() < limit && lane.stones.front().is_some_and(|stone| stone.until <= now) {
+                out.extend(lane.pop().map(|(hash, stone)| (hash, Stone::new(number, stone))));
+            }
+        }
     }
 
     /// Whether a record that fits no live session is of this one.

@@ -91,6 +91,43 @@ impl TextRuns {
     }
 }
 
+/// Names that the program itself knows.
+#[derive(Debug, Default)]
+pub(super) struct NameRuns {
+    builder: StringBuilder,
+    value: Option<&'static str>,
+    length: usize,
+}
+
+impl NameRuns {
+    pub(super) fn append_value(&mut self, value: &'static str) {
+        self.append_option(Some(value));
+    }
+
+    pub(super) fn append_option(&mut self, value: Option<&'static str>) {
+        // One name lies in one place: the same place is the same name, and another one at worst a run of its own.
+        let place = |value: Option<&'static str>| value.map(|text| (text.as_ptr(), text.len()));
+        if place(value) != place(self.value) {
+            self.end_run();
+            self.value = value;
+        }
+        self.length += 1;
+    }
+
+    pub(super) fn finish(&mut self) -> StringArray {
+        self.end_run();
+        self.builder.finish()
+    }
+
+    fn end_run(&mut self) {
+        match self.value {
+            Some(value) => self.builder.append_value_n(value, self.length),
+            None => self.builder.append_nulls(self.length),
+        }
+        self.length = 0;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use arrow::datatypes::UInt16Type;
@@ -101,15 +138,20 @@ mod tests {
     proptest! {
         #[test]
         fn columns_hold_what_was_appended(rows in proptest::collection::vec(proptest::option::of(0_u16..3), 0..60)) {
+            const NAMES: [&str; 3] = ["", "ab", "abab"];
             let (mut numbers, mut texts) = (NumberRuns::<UInt16Type>::default(), TextRuns::default());
+            let mut names = NameRuns::default();
             // A builder is used for one batch after another.
             for rows in [&rows[..rows.len() / 2], &rows[rows.len() / 2..]] {
                 for &row in rows {
                     numbers.append_option(row);
                     texts.append_option(row.map(|row| "ab".repeat(usize::from(row))));
+                    names.append_option(row.map(|row| NAMES[usize::from(row)]));
                 }
                 prop_assert_eq!(numbers.finish().iter().collect::<Vec<_>>(), rows);
-                let found: Vec<_> = texts.finish().iter().map(|text| text.map(|text| text.len() as u16 / 2)).collect();
+                let texts = texts.finish();
+                prop_assert_eq!(&texts, &names.finish());
+                let found: Vec<_> = texts.iter().map(|text| text.map(|text| text.len() as u16 / 2)).collect();
                 prop_assert_eq!(found, rows);
             }
         }

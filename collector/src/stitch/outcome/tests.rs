@@ -21,7 +21,7 @@ fn judge_as(capability: Capability, flows: &[FlowRecord]) -> SessionRecord {
     let mut stitcher = Stitcher::new(settings);
     let mut out = Vec::new();
     for flow in flows {
-        stitcher.on_flow(flow, flow.exported, &mut out);
+        stitcher.on_flows(&[*flow], flow.exported, &mut out);
     }
     stitcher.finish(&mut out);
     assert_eq!(out.len(), 1, "{out:#?}");
@@ -147,11 +147,11 @@ fn firewall_events() {
 fn a_firewalls_creation_event_opens_nothing() {
     let mut stitcher = Stitcher::new(StitchSettings::default());
     let mut out = Vec::new();
-    stitcher.on_flow(&asa(1, 0, 0, 0), NOW, &mut out);
+    stitcher.on_flows(&[asa(1, 0, 0, 0)], NOW, &mut out);
     // PAN-OS sends such an event without NSEL's other fields.
     let mut pan = tcp("S");
     pan.firewall = Some(crate::netflow::FirewallEvent::Created);
-    stitcher.on_flow(&pan, NOW, &mut out);
+    stitcher.on_flows(&[pan], NOW, &mut out);
     stitcher.finish(&mut out);
     assert!(out.is_empty());
     assert_eq!(stitcher.counters().ignored_events, 2);

@@ -17,7 +17,7 @@ fn run(stitcher: &mut Stitcher, flows: &[FlowRecord]) -> Vec<SessionRecord> {
     let mut out = Vec::new();
     for flow in flows {
         stitcher.expire(flow.exported, &mut out);
-        stitcher.on_flow(flow, flow.exported, &mut out);
+        stitcher.on_flows(&[*flow], flow.exported, &mut out);
     }
     stitcher.finish(&mut out);
     out

@@ -15,7 +15,7 @@ fn live() -> Stitcher {
 
 fn feed(stitcher: &mut Stitcher, flow: &FlowRecord, now: i64) -> Vec<SessionRecord> {
     let mut out = Vec::new();
-    stitcher.on_flow(flow, now, &mut out);
+    stitcher.on_flows(&[*flow], now, &mut out);
     out
 }
 
@@ -86,7 +86,7 @@ fn memory_is_bounded() {
     let mut stitcher = Stitcher::new(StitchSettings { max_sessions: 100, ..StitchSettings::default() });
     let mut out = Vec::new();
     for port in 1..=1_000 {
-        stitcher.on_flow(&tcp("S").port(port), NOW + i64::from(port), &mut out);
+        stitcher.on_flows(&[tcp("S").port(port)], NOW + i64::from(port), &mut out);
         assert!(stitcher.len() <= 100);
     }
     assert_eq!(out.len(), 900);
@@ -115,14 +115,14 @@ fn exporters_are_told_apart_by_quality() {
     let mut stitcher = live();
     let mut out = Vec::new();
     for port in 1..20 {
-        stitcher.on_flow(&tcp("SAPF").traffic(5, 500).port(port), NOW, &mut out);
+        stitcher.on_flows(&[tcp("SAPF").traffic(5, 500).port(port)], NOW, &mut out);
         let mut silent = tcp("").traffic(5, 500).port(port).from("192.0.2.2");
         silent.dst.ip = "10.0.0.9".parse().unwrap();
         silent.forward.flags = None;
-        stitcher.on_flow(&silent, NOW, &mut out);
+        stitcher.on_flows(&[silent], NOW, &mut out);
         let mut first = tcp("S").traffic(50, 5_000).port(port).from("192.0.2.3");
         first.dst.ip = "10.0.0.10".parse().unwrap();
-        stitcher.on_flow(&first, NOW, &mut out);
+        stitcher.on_flows(&[first], NOW, &mut out);
     }
     stitcher.finish(&mut out);
     let found: Vec<_> = stitcher.exporters().iter().map(|q| (q.capability.as_str(), q.coverage())).collect();
@@ -133,11 +133,11 @@ fn exporters_are_told_apart_by_quality() {
 fn the_session_that_waited_longest_makes_room() {
     let mut stitcher = Stitcher::new(StitchSettings { max_sessions: 2, ..StitchSettings::default() });
     let mut out = Vec::new();
-    stitcher.on_flow(&tcp("SAP").traffic(5, 500).port(1), NOW, &mut out);
-    stitcher.on_flow(&tcp("S").port(2), NOW + S, &mut out);
+    stitcher.on_flows(&[tcp("SAP").traffic(5, 500).port(1)], NOW, &mut out);
+    stitcher.on_flows(&[tcp("S").port(2)], NOW + S, &mut out);
     // The older session is still alive.
-    stitcher.on_flow(&tcp("AP").traffic(5, 500).port(1).at(2 * S, 0), NOW + 2 * S, &mut out);
-    stitcher.on_flow(&tcp("S").port(3), NOW + 3 * S, &mut out);
+    stitcher.on_flows(&[tcp("AP").traffic(5, 500).port(1).at(2 * S, 0)], NOW + 2 * S, &mut out);
+    stitcher.on_flows(&[tcp("S").port(3)], NOW + 3 * S, &mut out);
     assert_eq!(out.iter().map(|session| session.client.port).collect::<Vec<_>>(), [2]);
 }
 

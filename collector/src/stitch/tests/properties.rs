@@ -43,7 +43,7 @@ proptest! {
         for flow in &flows {
             now = flow.exported.max(now);
             stitcher.expire(now, &mut out);
-            stitcher.on_flow(flow, now, &mut out);
+            stitcher.on_flows(&[*flow], now, &mut out);
             prop_assert!(stitcher.len() <= max);
         }
         stitcher.finish(&mut out);
@@ -59,6 +59,24 @@ proptest! {
     }
 
     #[test]
+    fn records_may_come_in_blocks_of_any_size(
+        blocks in proptest::collection::vec(proptest::collection::vec(record(), 0..40), 1..6), certain in any::<bool>(),
+    ) {
+        let settings = StitchSettings { emit_certain: certain, ..StitchSettings::default() };
+        let made = |size: usize| {
+            let (mut stitcher, mut out, mut now) = (Stitcher::new(settings.clone()), Vec::new(), 0);
+            for block in &blocks {
+                now = block.iter().map(|flow| flow.exported).fold(now, i64::max);
+                stitcher.expire(now, &mut out);
+                block.chunks(size).for_each(|flows| stitcher.on_flows(flows, now, &mut out));
+            }
+            stitcher.finish(&mut out);
+            (out, stitcher.counters())
+        };
+        prop_assert_eq!(made(1), made(40));
+    }
+
+    #[test]
     fn the_order_of_a_pair_does_not_matter(flags in (0_u16..64, 0_u16..64), packets in (1_u64..20, 1_u64..20)) {
         let ask = tcp("").traffic(packets.0, packets.0 * 60);
         let answer = tcp("").traffic(packets.1, packets.1 * 60).answer();
@@ -68,7 +86,7 @@ proptest! {
             let mut stitcher = Stitcher::new(StitchSettings { emit_certain: false, ..StitchSettings::default() });
             let mut out = Vec::new();
             for flow in flows {
-                stitcher.on_flow(flow, flow.exported, &mut out);
+                stitcher.on_flows(&[*flow], flow.exported, &mut out);
             }
             stitcher.finish(&mut out);
             out.into_iter().map(|s| (s.session_id, s.client, s.outcome, s.sent, s.received)).collect::<Vec<_>>()
