@@ -121,10 +121,13 @@ function answer(path, query, mode, now) {
     }
     case 'influencers':
       return none ? { fields: [] } : influencers(from, to, perspective, now);
-    case 'series': {
+    case 'series':
+    case 'series/worst': {
+      const worst = path === 'series/worst' && [...all].sort((a, b) => b.score - a.score)[0];
+      const [server, port] = worst ? [worst.server, String(worst.port)] : [query.get('server'), query.get('port')];
       const i = Math.max(
         0,
-        SERVICES.findIndex((s) => s.server === query.get('server') && String(s.port) === query.get('port')),
+        SERVICES.findIndex((s) => s.server === server && String(s.port) === port),
       );
       const points = bucketsOf(i, from, to, now).map(({ incident, ...point }) => point);
       const failed = points.reduce((sum, p) => sum + p.actual, 0);
