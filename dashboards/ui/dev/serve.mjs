@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { alerts, silences, sinks } from './fixtures/delivery.mjs';
 import { flows } from './fixtures/flows.mjs';
 import { anomalies, buckets, bucketsOf, forecast, influencers, SERVICES, SPAN, swimlane } from './fixtures/series.mjs';
 import { counted, sessions } from './fixtures/sessions.mjs';
@@ -164,8 +165,11 @@ function answer(path, query, mode, now) {
     case 'filter':
       return filterCheck(query.get('text') ?? '');
     case 'alerts':
+      return none ? { items: [] } : alerts(now);
     case 'silences':
+      return none ? { items: [] } : silences(now);
     case 'sinks':
+      return none ? { items: [] } : sinks(now);
     case 'annotations':
       return { items: [] };
     case 'reference':
