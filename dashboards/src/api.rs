@@ -109,6 +109,7 @@ pub(crate) fn routes(shared: Shared) -> Router {
         .route("/swimlane", get(swimlane::swimlane))
         .route("/influencers", get(influencers::influencers))
         .route("/series", get(series::series))
+        .route("/series/worst", get(series::worst))
         .route("/forecast", get(forecast::forecast))
         .route("/sessions", get(sessions::sessions))
         .route("/sessions/summary", get(overview::overview))
@@ -184,6 +185,7 @@ pub fn openapi() -> String {
         swimlane::swimlane,
         influencers::influencers,
         series::series,
+        series::worst,
         forecast::forecast,
         sessions::sessions,
         overview::overview,

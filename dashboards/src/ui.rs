@@ -1,5 +1,6 @@
 //! The web UI: files built into the program, and the page that says how to build them.
 //!
+//! Files lie there gzipped as well, as the build of the UI made them, so that nothing is compressed for each request.
 //! Every path that is no file and no API is answered by the UI's one page, which reads the path itself. The page
 //! addresses its files relatively, so that it works below any path that a proxy puts it under.
 
@@ -36,7 +37,8 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     {
         // Names below assets/ carry a hash of their content.
         let keep = if path.starts_with("assets/") { FOREVER } else { CHECK };
-        return file_response(file, keep, &headers);
+        let small = if takes_gzip(&headers) { Dist::get(&format!("{path}.gz")) } else { None };
+        return file_response(file, small, keep, &headers);
     }
     let name = path.rsplit('/').next().unwrap_or_default();
     if name.contains('.') && path != INDEX {
@@ -60,8 +62,23 @@ fn with_base(html: &str, path: &str) -> String {
     if up.is_empty() { html.to_owned() } else { html.replacen("<head>", &format!("<head><base href=\"{up}\">"), 1) }
 }
 
-fn file_response(file: EmbeddedFile, keep: &'static str, headers: &HeaderMap) -> Response {
+/// Whether the request takes gzip: it is named, and not with a weight of zero (RFC 9110 section 12.5.3).
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let given = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    given.flat_map(|list| list.split(',')).any(|item| {
+        let (name, weight) = item.split_once(';').unwrap_or((item, ""));
+        let weight = weight.trim().strip_prefix("q=").map(str::parse::<f32>);
+        let refused = matches!(weight, Some(Ok(weight)) if weight <= 0.0);
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+/// The file, in its small form where there is one.
+fn file_response(file: EmbeddedFile, small: Option<EmbeddedFile>, keep: &'static str, headers: &HeaderMap) -> Response {
     use std::fmt::Write as _;
+    let kind = file.metadata.mimetype().to_owned();
+    let gzipped = small.is_some();
+    let file = small.unwrap_or(file);
     let mut tag = String::from("\"");
     for byte in &file.metadata.sha256_hash()[..16] {
         let _ = write!(tag, "{byte:02x}");
@@ -72,10 +89,15 @@ fn file_response(file: EmbeddedFile, keep: &'static str, headers: &HeaderMap) ->
     let mut response = if same {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let kind = file.metadata.mimetype().to_owned();
         ([(header::CONTENT_TYPE, kind)], file.data.into_owned()).into_response()
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
+    if gzipped {
+        if !same {
+            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, tag);
     }

@@ -19,6 +19,13 @@ await withBrowser({ viewport: { width: 1440, height: 900 }, timezoneId: 'Asia/Ko
   await Promise.all(counted);
   expect(script > 20_000 && script <= 60 * 1024, `the first page loads ${script} bytes of gzipped script`);
 
+  // It asks for each of its answers once, and before its own script is there.
+  const requests = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name, startTime }) => ({ name, startTime })));
+  const began = requests.find(({ name }) => name.endsWith('/api/v1/version'))?.startTime ?? 0;
+  const answers = requests.filter(({ name }) => /\/api\/v1\/(summary|anomalies|influencers|swimlane|series)/.test(name));
+  const late = answers.filter(({ startTime }) => startTime >= began);
+  expect(answers.length === 6 && late.length === 0, `six answers asked for before ${began}: ${JSON.stringify(answers)}`);
+
   // 1: the anomaly, in words, with who failed, shares, and what else broke.
   await row.getByRole('button').click();
   const context = byId(page, 'anomaly-context');

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use analytics::level_name;
+use analytics::{AnomalyFilter, Filter, level_name};
 use axum::extract::State;
-use axum::response::Response;
-use jobs::{Level, SeriesKey};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use jobs::{Level, SeriesKey, Severity};
 use serde::Deserialize;
 use tracker::Perspective;
 use utoipa::IntoParams;
@@ -14,6 +15,7 @@ use super::App;
 use crate::format::respond;
 use crate::params::{Asked, Chosen, RangeParams, text};
 use crate::problem::{Problem, ProblemDocument};
+use crate::source::ask;
 use crate::wire::series::Series;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -51,6 +53,42 @@ pub async fn series(
 ) -> Result<Response, Problem> {
     let key = query.key(perspective)?;
     let view = app.source.series(&key, range.from, range.to).await?;
+    let series = Series::from(&view);
+    respond(format, "series", &series, &series.points)
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WorstQuery {
+    /// Only anomalies that pass, in the filter language: `server 10.2.0.0/16 and not port 443`.
+    #[serde(default, deserialize_with = "text")]
+    #[param(value_type = Option<String>)]
+    filter: Option<Filter>,
+}
+
+/// The series of the anomaly with the highest score, which `/summary` names, without having to ask for its name first.
+#[utoipa::path(get, path = "/api/v1/series/worst", tag = "results", params(RangeParams, WorstQuery), responses(
+    (status = 200, content(
+        (Series = "application/json"), (String = "text/csv"), (String = "application/x-ndjson"),
+    )),
+    (status = 204, description = "Nothing is unusual."),
+    (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
+))]
+pub async fn worst(
+    State(app): App,
+    Asked { range, perspective, format, params: query }: Asked<WorstQuery>,
+) -> Result<Response, Problem> {
+    let filter = AnomalyFilter {
+        perspective,
+        min_score: Severity::Warning.threshold(),
+        filter: query.filter,
+        limit: 1,
+        ..AnomalyFilter::between(range.from, range.to)
+    };
+    let found = ask(&app.source, move |source| source.anomalies(&filter)).await?;
+    let Some(worst) = found.first() else { return Ok(StatusCode::NO_CONTENT.into_response()) };
+    let view = app.source.series(&worst.series, range.from, range.to).await?;
     let series = Series::from(&view);
     respond(format, "series", &series, &series.points)
 }

@@ -45,6 +45,26 @@ async fn built_assets_never_change() {
 }
 
 #[tokio::test]
+async fn assets_come_small_to_those_who_take_gzip() {
+    let Some(name) = Dist::iter().find(|name| name.ends_with(".js.gz")) else { return };
+    let path = format!("/{}", name.trim_end_matches(".gz"));
+    let ask = |encodings: &'static str| {
+        let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(encodings))]);
+        serve(Method::GET, path.parse().unwrap(), headers)
+    };
+    let whole = ask("br, gzip;q=0").await;
+    assert!(!whole.headers().contains_key(header::CONTENT_ENCODING));
+    let small = ask("br;q=0.5, gzip").await;
+    assert_eq!(small.headers()[header::CONTENT_ENCODING], "gzip");
+    assert_eq!(small.headers()[header::VARY], "accept-encoding");
+    assert_eq!(small.headers()[header::CONTENT_TYPE], whole.headers()[header::CONTENT_TYPE]);
+    assert_ne!(small.headers()[header::ETAG], whole.headers()[header::ETAG]);
+    let length = async |response: Response| to_bytes(response.into_body(), 1 << 20).await.unwrap().len();
+    let (small, whole) = (length(small).await, length(whole).await);
+    assert!(small < whole, "{small} bytes of {whole}");
+}
+
+#[tokio::test]
 async fn deep_paths_find_the_way_back() {
     let html = "<html><head><script src=\"./a.js\"></script></head></html>";
     assert!(text(page(Some(html), "series")).await.contains("<head><script"));

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { alerts, silences, sinks } from './fixtures/delivery.mjs';
 import { flows } from './fixtures/flows.mjs';
 import { anomalies, buckets, bucketsOf, forecast, influencers, SERVICES, SPAN, swimlane } from './fixtures/series.mjs';
 import { counted, sessions } from './fixtures/sessions.mjs';
@@ -121,10 +122,13 @@ function answer(path, query, mode, now) {
     }
     case 'influencers':
       return none ? { fields: [] } : influencers(from, to, perspective, now);
-    case 'series': {
+    case 'series':
+    case 'series/worst': {
+      const worst = path === 'series/worst' && [...all].sort((a, b) => b.score - a.score)[0];
+      const [server, port] = worst ? [worst.server, String(worst.port)] : [query.get('server'), query.get('port')];
       const i = Math.max(
         0,
-        SERVICES.findIndex((s) => s.server === query.get('server') && String(s.port) === query.get('port')),
+        SERVICES.findIndex((s) => s.server === server && String(s.port) === port),
       );
       const points = bucketsOf(i, from, to, now).map(({ incident, ...point }) => point);
       const failed = points.reduce((sum, p) => sum + p.actual, 0);
@@ -161,8 +165,11 @@ function answer(path, query, mode, now) {
     case 'filter':
       return filterCheck(query.get('text') ?? '');
     case 'alerts':
+      return none ? { items: [] } : alerts(now);
     case 'silences':
+      return none ? { items: [] } : silences(now);
     case 'sinks':
+      return none ? { items: [] } : sinks(now);
     case 'annotations':
       return { items: [] };
     case 'reference':

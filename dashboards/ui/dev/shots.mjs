@@ -35,6 +35,7 @@ const PAGES = [
   ['jobs-catalogue', 'jobs?view=catalogue&topic=sec_brute_force'],
   ['jobs-calendars', 'jobs?view=calendars'],
   ['jobs-delivery', 'jobs?view=delivery'],
+  ['jobs-delivery-none', 'jobs?view=delivery', 'empty'],
   ['exporters', 'exporters'],
   ['exporters-empty', 'exporters', 'empty'],
   ['guide', 'guide'],

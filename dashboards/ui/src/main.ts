@@ -5,8 +5,6 @@ import './styles/controls.css';
 import './styles/chart.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
-import { startEarly } from './state/early';
 
-startEarly();
 const target = document.getElementById('app');
 if (target) mount(App, { target });

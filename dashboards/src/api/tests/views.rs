@@ -109,6 +109,20 @@ async fn influencers_are_summed_up() {
 }
 
 #[tokio::test]
+async fn the_series_of_the_worst_anomaly() {
+    let fake = Fake { records: vec![record(8, 80.0, 1), record(7, 91.0, 0), record(9, 1.0, 1)], ..Fake::default() };
+    let (router, _) = service(fake);
+    let summary = ask(&router, "/api/v1/summary", &[]).await.json();
+    for (filter, server) in [("", "10.2.0.7"), ("?filter=server%2010.2.0.8", "10.2.0.8")] {
+        let series = ask(&router, &format!("/api/v1/series/worst{filter}"), &[]).await.json();
+        assert_eq!(series["key"]["server"], server);
+        assert_eq!(filter.is_empty(), series["key"]["server"] == summary["worst"]["server"]);
+    }
+    let none = ask(&router, "/api/v1/series/worst?filter=server%2010.2.0.9", &[]).await;
+    assert_eq!(none.status, 204);
+}
+
+#[tokio::test]
 async fn a_series_by_its_parts() {
     for (query, level, label) in [
         ("level=server_port&server=10.2.0.7&port=443", "server_port", "10.2.0.7:443"),

@@ -1,5 +1,8 @@
 // Requests to the API: addresses below the document's base, problem documents as errors, query parameters without empties.
-import { basePath, type Patch, patchParams, toSearch } from '../lib/url';
+import { apiUrl, ask, taken } from '../lib/ahead';
+import type { Patch } from '../lib/url';
+
+export { apiUrl };
 
 /** An RFC 9457 problem, or a failure on the way that looks like one. */
 export class Problem extends Error {
@@ -16,13 +19,6 @@ export class Problem extends Error {
 /** Whatever was thrown, as something to show. */
 export function problemFrom(error: unknown): Problem {
   return error instanceof Problem ? error : new Problem('That did not work', String(error), 0, null);
-}
-
-const base = basePath(document.baseURI);
-
-/** Address of an API path such as "series", with query parameters. */
-export function apiUrl(path: string, query: Patch = {}): string {
-  return `${base}api/v1/${path}${toSearch(patchParams({}, query))}`;
 }
 
 /** The same with scheme and host, for people to copy. */
@@ -45,25 +41,13 @@ async function problemOf(response: Response): Promise<Problem> {
   );
 }
 
-const started = new Map<string, Promise<Response>>();
-
-/** Starts a GET whose answer the first `get` of the same address takes. */
-export function ahead(path: string, query: Patch) {
-  const url = apiUrl(path, query);
-  const answer = fetch(url, { headers: { accept: 'application/json' } });
-  // Whoever takes it learns of a failure.
-  answer.catch(() => undefined);
-  started.set(url, answer);
-}
-
 /** One GET. Throws `Problem`, or an abort error when the signal fires. */
 export async function get<T>(path: string, query: Patch = {}, signal?: AbortSignal): Promise<T> {
   const url = apiUrl(path, query);
-  const early = started.get(url);
-  started.delete(url);
+  const early = taken(url);
   let response: Response;
   try {
-    response = await (early ?? fetch(url, { headers: { accept: 'application/json' }, signal: signal ?? null }));
+    response = await (early?.response ?? ask(url, signal));
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new Problem(
@@ -74,7 +58,7 @@ export async function get<T>(path: string, query: Patch = {}, signal?: AbortSign
     );
   }
   if (!response.ok) throw await problemOf(response);
-  return (await response.json()) as T;
+  return (await (early?.json ?? response.json())) as T;
 }
 
 /** A request that changes something. Throws `Problem`. */

@@ -1,7 +1,8 @@
 // What all charts share: axes, time labels, grid, cursor and the tip that follows it.
 import type uPlot from 'uplot';
-import { compact, day, clock as hours, type Zone } from '../lib/format';
+import { compact, day, clock as hours } from '../lib/format';
 import type { Span } from '../lib/range';
+import type { Zone } from '../lib/zone';
 import type { Palette } from './palette';
 
 export interface Frame {

@@ -1,4 +1,4 @@
-// What the Explorer asks for: in one place, because its first requests start before its script is there (state/early.ts).
+// What the Explorer asks for: in one place, because its first requests start before its script is there (start.ts).
 import type { Perspective } from '../api/types';
 import { filterOf } from './filter';
 import type { Span } from './range';
@@ -45,6 +45,11 @@ export function anomaliesQuery(params: Params, scoped: Told): Patch {
     sort: params.sort === 'time' ? 'time' : 'score',
     limit: params.group === 'bucket' ? 50 : 250,
   };
+}
+
+/** The series of the worst anomaly of the range. */
+export function worstQuery(params: Params, scoped: Scoped): Patch {
+  return { ...scoped, filter: filterOf(params) };
 }
 
 export function influencersQuery(params: Params, scoped: Scoped): Patch {

@@ -1,5 +1,5 @@
 // Tests of format.ts.
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   ago,
   bytes,
@@ -15,7 +15,6 @@ import {
   ratio,
   spanText,
   toInput,
-  zoneName,
 } from './format';
 
 const T = Date.parse('2026-11-17T14:05:09.120Z');
@@ -53,19 +52,6 @@ describe('numbers', () => {
     expect(probability(0.01234)).toBe('0.0123');
     expect(probability(1.5849e-20)).toBe('1.58e-20');
     expect(probability(0)).toBe('<1e-300');
-  });
-});
-
-describe('zones', () => {
-  it('are asked for by a name that the server knows', () => {
-    expect(zoneName('UTC')).toBe('UTC');
-    const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    expect(zoneName('local')).toBe(own);
-    vi.spyOn(Intl, 'DateTimeFormat').mockReturnValue({
-      resolvedOptions: () => ({ timeZone: '+01:00' }),
-    } as Intl.DateTimeFormat);
-    expect(zoneName('local')).toBeUndefined();
-    vi.restoreAllMocks();
   });
 });
 

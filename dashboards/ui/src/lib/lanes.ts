@@ -11,10 +11,14 @@ export function labelRoom(column: number): number {
   return column > NARROW ? LABEL_WIDTH : 0;
 }
 
-/** What is left for the cells in a window, as the stylesheets lay it out; a scroll bar more or less changes no cell count. */
-export function laneWidth(window: number): number {
+/** Width of a page's column in a window, as the stylesheets lay it out; a scroll bar more or less changes no cell count. */
+export function columnWidth(window: number): number {
   const gutter = window <= 700 ? 12 : 24;
-  const column = Math.min(window, 1680) - 2 * gutter;
+  return Math.min(window, 1680) - 2 * gutter;
+}
+
+/** What a column leaves for the cells of lanes. */
+export function laneWidth(column: number): number {
   return column - labelRoom(column);
 }
 

@@ -1,4 +1,5 @@
 // The address as state: which page it names, and plain query parameters.
+import type { Perspective } from '../api/types';
 
 export const PAGES = ['explorer', 'series', 'sessions', 'jobs', 'exporters', 'guide'] as const;
 export type PageName = (typeof PAGES)[number];
@@ -26,6 +27,13 @@ export function parseParams(search: string): Params {
   const params: Record<string, string> = {};
   for (const [key, value] of new URLSearchParams(search)) if (value !== '') params[key] = value;
   return params;
+}
+
+const NAMES: readonly Perspective[] = ['edge', 'inbound', 'outbound', 'private'];
+
+/** The perspective that the address narrows to, if it names one. */
+export function perspectiveOf(params: Params): Perspective | undefined {
+  return NAMES.find((name) => name === params.perspective);
 }
 
 /** Parameters with a patch applied: empty, null and undefined values take a key away. */

@@ -8,7 +8,7 @@ import { Resource } from './resource.svelte';
 const EXPORT_MOST = 100_000;
 
 export class Paged<T, P extends Page<T> = Page<T>> {
-  readonly #first = new Resource<P>();
+  readonly #first: Resource<P>;
   /** Pages after the first, with the first that they follow: another first page makes them void at once. */
   #rest: { after: P; items: readonly T[]; cursor: string | null } | undefined = $state.raw();
   #query: Patch = {};
@@ -16,13 +16,18 @@ export class Paged<T, P extends Page<T> = Page<T>> {
   /** The last request for more failed. */
   failed = $state(false);
 
-  first: P | undefined = $derived(this.#first.data);
-  error: Problem | undefined = $derived(this.#first.error);
+  first: P | undefined = $derived.by(() => this.#first.data);
+  error: Problem | undefined = $derived.by(() => this.#first.error);
   #valid = $derived(this.#rest && this.#rest.after === this.first ? this.#rest : undefined);
   items: readonly T[] = $derived([...(this.first?.items ?? []), ...(this.#valid?.items ?? [])]);
   cursor: string | null = $derived(this.#valid ? this.#valid.cursor : (this.first?.next_cursor ?? null));
 
-  constructor(readonly path: string) {}
+  constructor(
+    readonly path: string,
+    first?: P,
+  ) {
+    this.#first = new Resource(first);
+  }
 
   load(query: Patch) {
     this.#query = query;

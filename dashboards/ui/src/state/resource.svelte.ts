@@ -22,6 +22,11 @@ export class Resource<T> {
   loading = $state(false);
   #abort: AbortController | undefined;
 
+  /** With what is known before anything is asked, if there is such. */
+  constructor(first?: T) {
+    this.data = first;
+  }
+
   /** Starts a request and drops the one before. Resolves when it is done, whichever way. */
   async load(fetcher: (signal: AbortSignal) => Promise<T>): Promise<void> {
     this.#abort?.abort();

@@ -1,6 +1,7 @@
 // What every time-bound page looks at: range and perspective from the address, and the moment "now" stands for.
 import type { Perspective } from '../api/types';
 import { absolute, DEFAULT_RANGE, resolve, type Span, shift, type TimeRange, zoomOut } from '../lib/range';
+import { perspectiveOf } from '../lib/url';
 import { router } from './router.svelte';
 
 export const PERSPECTIVES: readonly { name: Perspective; label: string; hint: string }[] = [
@@ -12,7 +13,7 @@ export const PERSPECTIVES: readonly { name: Perspective; label: string; hint: st
 
 class Scope {
   /** The moment of the last refresh: relative ranges end here, so that nothing moves by itself. */
-  now = $state(Date.now());
+  now = $state(globalThis.ahead?.now ?? Date.now());
   /** Grows with each refresh; requests depend on it. */
   version = $state(0);
 
@@ -23,7 +24,7 @@ class Scope {
   /** The range in milliseconds, or the default when the address holds nonsense. */
   span: Span = $derived(resolve(this.range, this.now) ?? (resolve(DEFAULT_RANGE, this.now) as Span));
   valid: boolean = $derived(resolve(this.range, this.now) !== undefined);
-  perspective: Perspective | undefined = $derived(PERSPECTIVES.find((p) => p.name === router.params.perspective)?.name);
+  perspective: Perspective | undefined = $derived(perspectiveOf(router.params));
   /** Parameters of every request. */
   query = $derived({ from: this.span.from, to: this.span.to, perspective: this.perspective });
 

@@ -1,5 +1,5 @@
 // Choices of this browser: theme and time zone of what is shown. Kept in local storage, for they say nothing about the data.
-import { type Zone, zoneName } from '../lib/format';
+import { type Zone, zoneName } from '../lib/zone';
 
 export type Theme = 'system' | 'light' | 'dark';
 
