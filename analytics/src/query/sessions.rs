@@ -17,6 +17,8 @@ use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, ident};
 use datafusion::object_store::{ObjectMeta, path::Path as ObjectPath};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -184,10 +186,12 @@ pub fn passing(
     let stored = session_schema();
     let wanted = columns.iter().map(|name| Ok(stored.index_of(name)?)).collect::<Result<Vec<usize>>>()?;
     let plan = scan_files(state, files, Some(&wanted), &[condition], None)?;
+    let plan = FilterPushdown::new().optimize(plan, state.config_options())?;
     execute_stream(project(state, plan, &stored, Some(&wanted))?, state.task_ctx())
 }
 
-/// Reads the columns that are wanted or filtered on, and only rows that pass.
+/// Reads the columns that are wanted or filtered on, and keeps only rows that pass. The condition stands above the scan:
+/// the optimizer hands it to the reader, and would add it to one that the reader already has.
 fn scan_files(
     state: &dyn Session,
     files: &[Arc<SessionFile>],
@@ -207,12 +211,8 @@ fn scan_files(
     if files.is_empty() {
         return Ok(Arc::new(EmptyExec::new(needed)));
     }
-    let mut source = ParquetSource::new(Arc::clone(&stored)).with_pushdown_filters(true);
-    if let Some(filter) = &filter {
-        let whole = DFSchema::try_from(Arc::clone(&stored))?;
-        source = source.with_predicate(state.create_physical_expr(filter.clone(), &whole)?);
-    }
-    let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+    let source = Arc::new(ParquetSource::new(Arc::clone(&stored)));
+    let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
         .with_file_groups(groups(files, state.config().target_partitions())?)
         .with_projection_indices(Some(columns))?
         .with_limit(limit.filter(|_| filter.is_none()))
