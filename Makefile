@@ -64,13 +64,14 @@ bench-quality: need-cargo ## Measure detection quality beside five baselines (Py
 	$(CARGO_TARGET_DIR)/bench-venv/bin/python tests/bench/quality.py --halfopen $(CARGO_TARGET_DIR)/debug/halfopen \
 	  $(addprefix --data ,$(wildcard $(or $(HALFOPEN_CORPUS),../shared/corpus)/anomaly))
 
-bench-scale: need-cargo ## Measure detection at scale: 100,000 series, and the bucket query beside DuckDB and chDB
-	cargo bench -p analytics --bench scale -- models
-	cargo bench -p analytics --bench scale -- fill $(BENCH)/store 10000000 1 $$(date +%s)
-	cargo bench -p analytics --bench scale -- counts $(BENCH)/store 96
+bench-scale: need-cargo ## Measure detection of 100,000 series, and the bucket query over 10 and 100 million sessions beside DuckDB and chDB
+	cargo bench --workspace --bench scale -- models
 	python3 -m venv $(BENCH)/venv && $(BENCH)/venv/bin/pip install -q duckdb chdb
-	$(BENCH)/venv/bin/python analytics/benches/scale/peers.py $(BENCH)/store 96
-	rm -rf $(BENCH)/store
+	@for days in 1 10; do \
+	  cargo bench -q --workspace --bench scale -- fill $(BENCH)/store $${days}0000000 $$days $$(date +%s) && \
+	  $(BENCH)/venv/bin/python analytics/benches/scale/peers.py $(BENCH)/store $$((days * 96)) \
+	    cargo bench -q --workspace --bench scale -- counts && rm -rf $(BENCH)/store || exit 1; done
+
 bench-tracker: need-cargo ## Measure the tracker beside softflowd, argus, nfpcapd and tshark (argus-server, time; live needs root)
 	cargo bench -p tracker --bench table
 	cargo bench -p tracker --bench compare
@@ -83,7 +84,7 @@ fuzz: need-cargo ## Fuzz what comes from outside, FUZZ_SECONDS for each target (
 
 bench-collector: ui need-cargo need-programs ## Measure the decoder beside netflow_parser, and the whole way beside nfcapd
 	cargo bench -q -p collector --no-default-features --bench decode
-	cargo build -q --release -p collector --bin halfopen
+	cargo build -q --release --workspace --bins
 	python3 collector/benches/collector.py $(CARGO_TARGET_DIR)/release/halfopen
 
 ui: $(UI)/dist/index.html ## Build the web UI into dashboards/ui/dist

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use jobs::{Level, SeriesKey};
 use tracker::Perspective;
 
+use crate::buckets::count::sums;
 use crate::buckets::counts::{BucketCounts, Tally};
 use crate::detect::world::{Rules, World};
 use crate::error::Result;
@@ -134,19 +135,15 @@ impl Population {
 #[derive(Debug)]
 pub struct Bucket(BucketCounts);
 
-/// Runs the bucket query over the newest `buckets` of a store. Returns how many sessions lie in the files it read and
-/// how many series it found.
+/// Runs the bucket query over the newest `buckets` of a store, all in one query. Returns how many rows it answers with,
+/// and the sum of each number in them: members, attempts, failed, highest, clients, servers, ports, and by outcome.
 ///
 /// # Errors
 /// The sessions cannot be read.
-pub async fn count(store: &SessionStore, span: u64, buckets: u64) -> Result<(u64, usize)> {
+pub async fn count(store: &SessionStore, span: u64, buckets: u64) -> Result<Vec<u64>> {
     let files = store.files(0, i64::MAX)?;
     let span = i64::try_from(span).unwrap_or(i64::MAX).saturating_mul(1_000_000);
     let end = files.iter().map(|file| file.last).max().unwrap_or(0).div_euclid(span) * span + span;
     let from = end.saturating_sub(span.saturating_mul(i64::try_from(buckets).unwrap_or(i64::MAX))).max(0);
-    let files = store.files(from, end)?;
-    let sessions = files.iter().map(|file| file.rows).sum();
-    let counted = crate::buckets::count::count(files, span, from, end, DetectSettings::default().limits()).await?;
-    let series = counted.values().flat_map(|bucket| bucket.perspectives.values()).map(|own| own.series.len());
-    Ok((sessions, series.sum()))
+    sums(store.files(from, end)?, span, from, end, DetectSettings::default().limits()).await
 }

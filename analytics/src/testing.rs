@@ -1,10 +1,11 @@
-//! Sessions for tests: small worlds of records, written to stores in temporary folders.
+//! What tests are made of: small worlds of sessions, written to stores in temporary folders, and anomaly records.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
+use jobs::{AnomalyRecord, Expectation, Explanation, Score, SeriesKey};
 use tracker::{EndReason, Endpoint, Micros, Networks, Outcome, SessionBatchBuilder, SessionRecord};
 
 use crate::{SessionStore, SessionWriter, WriterSettings};
@@ -37,6 +38,37 @@ pub fn session(id: u64, end: Micros, client: &str, server: &str, port: u16, outc
     record.perspective = Networks::default().perspective(client.ip, server.ip);
     record.observer = Arc::from("192.0.2.1");
     record
+}
+
+/// A final record of a series that failed `actual` times in the quarter hour from `timestamp` (ms) on, where `typical` is usual.
+pub fn anomaly(series: SeriesKey, timestamp: i64, actual: u64, typical: f64, score: f64) -> AnomalyRecord {
+    AnomalyRecord {
+        series,
+        service: None,
+        timestamp,
+        bucket_span: 900,
+        record_score: Score::new(score),
+        initial_record_score: Score::new(score),
+        probability: 1e-9,
+        multi_bucket_impact: -5.0,
+        actual: actual as f64,
+        expected: Expectation { typical, lower: 0.0, upper: typical },
+        attempts: actual,
+        clients: 1,
+        explanation: Explanation {
+            spike: true,
+            length: 1,
+            single_bucket_impact: 9,
+            multi_bucket_impact: 1,
+            high_variance_penalty: false,
+            incomplete_bucket_penalty: false,
+        },
+        influencers: Vec::new(),
+        outcomes: Vec::new(),
+        cause: None,
+        is_interim: false,
+        revised: false,
+    }
 }
 
 /// The records as one batch.

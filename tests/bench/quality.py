@@ -100,7 +100,7 @@ def prophet(labelled):
     """Prophet with daily and weekly seasons, on square roots."""
     from prophet import Prophet
 
-    logging.getLogger("cmdstanpy").setLevel(logging.ERROR)
+    logging.getLogger("cmdstanpy").disabled = True
 
     def forecast(past, steps, labelled):
         times = pd.to_datetime((labelled.t0 + np.arange(len(past) + steps)) * 900, unit="s")
@@ -113,26 +113,19 @@ def prophet(labelled):
     return weekly(labelled, forecast)
 
 
-def rcf(labelled, trees=12, size=128, shingle=4):
-    """Robust random cut forest (Guha et al. 2016) by rrcf: shingles of four buckets, collusive displacement."""
-    import rrcf
+def rcf(labelled, trees=30, samples=256, shingle=8):
+    """Random cut forest (Guha et al. 2016) by krcf, which is AWS's implementation, sized as OpenSearch does."""
+    from krcf import RandomCutForest
 
     out = np.full(labelled.values.shape, -np.inf)
     for row, values in enumerate(labelled.values):
         series = np.sqrt(filled(values))
-        random = np.random.default_rng(row)
-        forest = [rrcf.RCTree(random_state=int(random.integers(2**31))) for _ in range(trees)]
-        for t in range(labelled.first - size, labelled.n):
-            # Tiny noise, because the trees want points that differ.
-            point = series[t - shingle + 1:t + 1] + random.normal(0, 1e-6, shingle)
-            total = 0.0
-            for tree in forest:
-                if len(tree.leaves) >= size:
-                    tree.forget_point(t - size)
-                tree.insert_point(point, index=t)
-                total += tree.codisp(t)
+        forest = RandomCutForest(dict(dimensions=1, shingle_size=shingle, num_trees=trees, sample_size=samples,
+                                      internal_shingling=True, random_seed=row))
+        for t, value in enumerate(series):
             if t >= labelled.first:
-                out[row, t] = total / trees * np.sign(series[t] - np.median(series[t - DAY:t]))
+                out[row, t] = forest.score([value]) * (1 if value >= np.median(series[t - DAY:t]) else -1)
+            forest.update([value])
     out[np.isnan(labelled.values)] = -np.inf
     return out
 

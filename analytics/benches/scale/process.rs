@@ -12,7 +12,16 @@ pub fn cpu() -> f64 {
 
 /// Memory, MB.
 pub fn resident() -> f64 {
+    of_status("VmRSS:")
+}
+
+/// The most memory that was resident at once, MB.
+pub fn peak() -> f64 {
+    of_status("VmHWM:")
+}
+
+fn of_status(name: &str) -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1e3
 }

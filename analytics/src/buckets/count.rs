@@ -13,7 +13,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::common::ScalarValue;
 use jobs::SeriesKey;
 use tracker::locality::address_of;
-use tracker::{Micros, Perspective};
+use tracker::{Micros, Outcome, Perspective};
 
 use crate::buckets::counts::{BucketCounts, Pool, TCP_FAILURES, Tally};
 use crate::error::{Result, StoreError};
@@ -22,9 +22,9 @@ use crate::query::{counting_context, sessions::StoredSessions};
 use crate::results::columns::Columns;
 use crate::store::footer::SessionFile;
 
-const LEVELS_SQL: &str = include_str!("sql/levels.sql");
+const LEVELS_SQL: &str = concat!(include_str!("sql/attempts.sql"), include_str!("sql/levels.sql"));
 const OBSERVERS_SQL: &str = include_str!("sql/observers.sql");
-pub(crate) const FAILURES_SQL: &str = include_str!("sql/failures.sql");
+pub(crate) const FAILURES_SQL: &str = concat!(include_str!("sql/attempts.sql"), include_str!("sql/failures.sql"));
 
 /// How many series are kept apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,17 +48,44 @@ pub async fn count(
     if files.is_empty() {
         return Ok(buckets);
     }
-    let number = |value: i64| ScalarValue::Int64(Some(value));
-    let time = |value| ScalarValue::TimestampMicrosecond(Some(value), Some("UTC".into()));
-    let range = vec![number(span), time(from), time(to)];
-    for batch in run(OBSERVERS_SQL, files.clone(), range.clone()).await? {
+    let values = values(span, from, to, limits);
+    for batch in run(OBSERVERS_SQL, files.clone(), values[..3].to_vec()).await? {
         read_observers(&batch, span, &mut buckets)?;
     }
-    let limits = [number(i64::from(limits.series)), number(i64::from(limits.quiet))];
-    for batch in run(LEVELS_SQL, files, range.into_iter().chain(limits).collect()).await? {
+    for batch in run(LEVELS_SQL, files, values.to_vec()).await? {
         read_levels(&batch, span, &mut buckets)?;
     }
     Ok(buckets)
+}
+
+/// How many rows the bucket query answers with, and the sum of each number in them, in the order of its columns.
+pub(crate) async fn sums(
+    files: Vec<Arc<SessionFile>>,
+    span: Micros,
+    from: Micros,
+    to: Micros,
+    limits: Limits,
+) -> Result<Vec<u64>> {
+    let names = ["members", "attempts", "failed", "highest", "clients", "servers", "ports"];
+    let all: String =
+        names.into_iter().chain(TCP_FAILURES.map(Outcome::as_str)).map(|n| format!(", sum({n}) AS {n}")).collect();
+    let sql = format!("SELECT count(*) AS answered{all} FROM ({LEVELS_SQL})");
+    let mut found = Vec::new();
+    for batch in run(&sql, files, values(span, from, to, limits).to_vec()).await? {
+        let rows = Rows::new(&batch)?;
+        for field in batch.schema().fields() {
+            found.push(rows.number(field.name(), 0)?);
+        }
+    }
+    Ok(found)
+}
+
+/// What the placeholders of the bucket queries stand for, `$1` first.
+fn values(span: Micros, from: Micros, to: Micros, limits: Limits) -> [ScalarValue; 5] {
+    let number = |value: i64| ScalarValue::Int64(Some(value));
+    let time = |value| ScalarValue::TimestampMicrosecond(Some(value), Some("UTC".into()));
+    let (series, quiet) = (number(i64::from(limits.series)), number(i64::from(limits.quiet)));
+    [number(span), time(from), time(to), series, quiet]
 }
 
 /// Runs one bucket query over these files.

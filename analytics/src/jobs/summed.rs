@@ -1,15 +1,15 @@
 //! Documents that a datafeed's aggregations make: sessions summed up per histogram bucket and terms.
 
 use arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
+use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::dataframe::DataFrame;
 use datafusion::error::Result;
 use datafusion::functions::core::expr_fn::coalesce;
-use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, max, min, sum};
+use datafusion::functions_aggregate::expr_fn::{avg, count, grouping, max, min, sum};
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::functions_window::expr_fn::dense_rank;
 use datafusion::logical_expr::expr::WindowFunction;
-use datafusion::logical_expr::{Expr, ExprFunctionExt, Operator, cast, ident, lit};
+use datafusion::logical_expr::{Expr, ExprFunctionExt, Operator, cast, grouping_set, ident, lit, when};
 use jobs::aggregation::{Aggregations, Computed, Kind as Measured, Metric, Terms};
 use jobs::json::{Node, ReadError};
 use serde_json::Value;
@@ -34,6 +34,8 @@ pub(crate) struct Summed {
 #[derive(Debug, Clone)]
 enum What {
     Aggregate(Expr),
+    /// How many distinct values there are.
+    Distinct(Expr),
     Script(Computed),
 }
 
@@ -45,6 +47,7 @@ pub(crate) fn summed(
     path: &str,
 ) -> std::result::Result<Summed, ReadError> {
     let known = |field: &str| column(field).ok();
+    let refused = |error: DataFusionError| Node::at(&Value::Null, path).refuse(error.message().to_string());
     let mut terms = Vec::new();
     for level in &aggregations.terms {
         if let Some(column) = known(&level.field) {
@@ -69,17 +72,18 @@ pub(crate) fn summed(
                     Metric::Sum => sum(number),
                     Metric::Min => min(number),
                     Metric::Max => max(number),
-                    Metric::Cardinality => count_distinct(value),
+                    Metric::Cardinality => {
+                        let value = filter.map_or(Ok(value.clone()), |filter| when(filter, value).end());
+                        measures.push((measure.name.clone(), What::Distinct(value.map_err(refused)?)));
+                        continue;
+                    }
                     Metric::ValueCount => count(value),
                 }
             }
         };
         let expr = match filter {
             None => expr,
-            Some(filter) => {
-                let filtered = expr.filter(filter).build();
-                filtered.map_err(|error| Node::at(&Value::Null, path).refuse(error.message().to_string()))?
-            }
+            Some(filter) => expr.filter(filter).build().map_err(refused)?,
         };
         measures.push((measure.name.clone(), What::Aggregate(cast(expr, DataType::Float64))));
     }
@@ -101,7 +105,7 @@ impl Summed {
     pub fn exprs(&self) -> Vec<Expr> {
         let terms = self.terms.iter().map(|(_, column)| column.expr.clone());
         let measures = self.measures.iter().filter_map(|(_, what)| match what {
-            What::Aggregate(expr) => Some(expr.clone()),
+            What::Aggregate(expr) | What::Distinct(expr) => Some(expr.clone()),
             What::Script(_) => None,
         });
         terms.chain(measures).collect()
@@ -126,22 +130,15 @@ impl Summed {
 
     /// The documents of these sessions.
     pub fn documents(&self, sessions: DataFrame) -> Result<DataFrame> {
-        let mut groups = vec![(micros("end") / lit(self.interval)).alias("slot")];
-        let mut frame = sessions;
+        let mut groups = vec![("slot".to_owned(), micros("end") / lit(self.interval))];
         for (place, (level, column)) in self.terms.iter().enumerate() {
             let value = match (&level.missing, column.kind) {
                 (Some(text), Kind::Text) => coalesce(vec![column.expr.clone(), lit(text.clone())]),
                 _ => column.expr.clone(),
             };
-            groups.push(value.alias(term(place)));
+            groups.push((term(place), value));
         }
-        let mut aggregates = Vec::new();
-        for (place, (_, what)) in self.measures.iter().enumerate() {
-            if let What::Aggregate(expr) = what {
-                aggregates.push(expr.clone().alias(measure(place)));
-            }
-        }
-        frame = frame.aggregate(groups, aggregates)?;
+        let mut frame = self.measured(sessions, groups)?;
         frame = self.kept(frame)?;
         for (place, (_, what)) in self.measures.iter().enumerate() {
             if let What::Script(computed) = what {
@@ -154,6 +151,47 @@ impl Summed {
             frame = frame.filter(chosen)?;
         }
         Ok(frame)
+    }
+
+    /// One row per group with what is measured of it.
+    ///
+    /// Each distinct value is a row first: `count(DISTINCT)` sets kilobytes aside for every group.
+    fn measured(&self, sessions: DataFrame, groups: Vec<(String, Expr)>) -> Result<DataFrame> {
+        let (mut sums, mut values) = (Vec::new(), Vec::new());
+        for (place, (_, what)) in self.measures.iter().enumerate() {
+            match what {
+                What::Aggregate(expr) => sums.push((measure(place), expr.clone())),
+                What::Distinct(expr) => values.push((measure(place), expr.clone())),
+                What::Script(_) => {}
+            }
+        }
+        let named = sums.iter().map(|(name, expr)| expr.clone().alias(name));
+        if values.is_empty() {
+            let groups = groups.into_iter().map(|(name, expr)| expr.alias(name));
+            return sessions.aggregate(groups.collect(), named.collect());
+        }
+        let mut frame = sessions;
+        for (name, expr) in groups.iter().chain(&values) {
+            frame = frame.with_column(name, expr.clone())?;
+        }
+        let keys: Vec<Expr> = groups.iter().map(|(name, _)| ident(name)).collect();
+        let with = |value: &str| keys.iter().cloned().chain([ident(value)]).collect();
+        let sets = std::iter::once(keys.clone()).chain(values.iter().map(|(name, _)| with(name)));
+        // 1 in rows of whole groups, 0 in those of one value.
+        let mark = |name: &str| format!("{name}_whole");
+        let marks = values.iter().map(|(name, _)| grouping(ident(name)).alias(mark(name)));
+        frame = frame.aggregate(vec![grouping_set(sets.collect())], named.chain(marks).collect())?;
+        let whole = values.iter().map(|(name, _)| ident(mark(name)).eq(lit(1))).collect();
+        let whole = balanced(whole, Operator::And).unwrap_or_else(|| lit(true));
+        let mut measures = Vec::new();
+        for (name, _) in &sums {
+            measures.push(max(ident(name)).filter(whole.clone()).build()?.alias(name));
+        }
+        for (name, _) in &values {
+            let each = count(ident(name)).filter(ident(mark(name)).eq(lit(0))).build()?;
+            measures.push(cast(each, DataType::Float64).alias(name));
+        }
+        frame.aggregate(keys, measures)
     }
 
     /// Leaves out documents without a value, and of each level all but the values with the most sessions.

@@ -17,6 +17,8 @@ use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, ident};
 use datafusion::object_store::{ObjectMeta, path::Path as ObjectPath};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::filter_pushdown::FilterPushdown;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -186,6 +188,7 @@ pub fn passing(
     let indexes = columns.iter().map(|name| Ok(stored.index_of(name)?)).collect::<Result<Vec<usize>>>()?;
     let shown = wanted(&stored, Some(&indexes))?;
     let plan = scan_files(state, files, &shown, &[condition], None)?;
+    let plan = FilterPushdown::new().optimize(plan, state.config_options())?;
     execute_stream(project(state, plan, &shown)?, state.task_ctx())
 }
 
@@ -197,7 +200,8 @@ fn wanted(all: &SchemaRef, projection: Option<&Vec<usize>>) -> Result<SchemaRef>
     })
 }
 
-/// Reads the columns that are shown or filtered on, and only rows that pass.
+/// Reads the columns that are shown or filtered on, and keeps only rows that pass. The condition stands above the scan:
+/// the optimizer hands it to the reader, and would add it to one that the reader already has.
 fn scan_files(
     state: &dyn Session,
     files: &[Arc<SessionFile>],
@@ -207,28 +211,23 @@ fn scan_files(
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let stored = session_schema();
     let filter = conjunction(filters.iter().cloned());
-    let mut columns = Vec::new();
+    let mut needs = Vec::new();
     for field in shown.fields() {
         match field.name().as_str() {
-            COMMUNITY_ID => columns.extend(PARTS.map(|name| stored.index_of(name)).into_iter().flatten()),
-            name => columns.push(stored.index_of(name)?),
+            COMMUNITY_ID => needs.extend(PARTS),
+            name => needs.push(name),
         }
     }
-    for column in filter.iter().flat_map(Expr::column_refs) {
-        columns.push(stored.index_of(&column.name)?);
-    }
+    needs.extend(filter.iter().flat_map(Expr::column_refs).map(|column| column.name.as_str()));
+    let mut columns = needs.into_iter().map(|name| Ok(stored.index_of(name)?)).collect::<Result<Vec<usize>>>()?;
     columns.sort_unstable();
     columns.dedup();
     let needed = Arc::new(stored.project(&columns)?);
     if files.is_empty() {
         return Ok(Arc::new(EmptyExec::new(needed)));
     }
-    let mut source = ParquetSource::new(Arc::clone(&stored)).with_pushdown_filters(true);
-    if let Some(filter) = &filter {
-        let whole = DFSchema::try_from(Arc::clone(&stored))?;
-        source = source.with_predicate(state.create_physical_expr(filter.clone(), &whole)?);
-    }
-    let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+    let source = Arc::new(ParquetSource::new(Arc::clone(&stored)));
+    let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
         .with_file_groups(groups(files, state.config().target_partitions())?)
         .with_projection_indices(Some(columns))?
         .with_limit(limit.filter(|_| filter.is_none()))

@@ -1,9 +1,10 @@
 //! Which records tell, on bucket by bucket stories.
 
-use jobs::{Expectation, Explanation, Score};
+use jobs::Score;
 use tracker::Outcome;
 
 use super::*;
+use crate::testing::anomaly;
 
 const PRIVATE: Perspective = Perspective::Private;
 
@@ -20,36 +21,6 @@ fn failure(client: &str, server: &str, port: u16, failed: u64) -> Failure {
         outcome: Outcome::Refused,
         observer: "192.0.2.1".to_owned(),
         failed,
-    }
-}
-
-fn record(key: SeriesKey, actual: u64, typical: f64, score: f64) -> AnomalyRecord {
-    AnomalyRecord {
-        series: key,
-        service: None,
-        timestamp: 0,
-        bucket_span: 900,
-        record_score: Score::new(score),
-        initial_record_score: Score::new(score),
-        probability: 1e-9,
-        multi_bucket_impact: -5.0,
-        actual: actual as f64,
-        expected: Expectation { typical, lower: 0.0, upper: typical },
-        attempts: actual,
-        clients: 1,
-        explanation: Explanation {
-            spike: true,
-            length: 1,
-            single_bucket_impact: 9,
-            multi_bucket_impact: 1,
-            high_variance_penalty: false,
-            incomplete_bucket_penalty: false,
-        },
-        influencers: Vec::new(),
-        outcomes: Vec::new(),
-        cause: None,
-        is_interim: false,
-        revised: false,
     }
 }
 
@@ -72,7 +43,7 @@ fn records(failures: &[Failure], typical: impl Fn(&SeriesKey) -> f64) -> Vec<Ano
         let usual = typical(&key);
         let excess = actual as f64 - usual;
         let score = if excess < 3.0 { (excess - 1.0).max(0.0) * 10.0 } else { 100.0 - 60.0 / excess };
-        record(key, actual, usual, score)
+        anomaly(key, 0, actual, usual, score)
     };
     counts.into_iter().map(one).filter(|record| record.record_score.value() >= 3.0).collect()
 }

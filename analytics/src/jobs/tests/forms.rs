@@ -76,6 +76,43 @@ fn aggregations_of_the_ratio_form() {
     assert!(buckets.len() > 10 && buckets.values().all(|count| *count == 3), "{buckets:?}");
 }
 
+/// Distinct values beside sums, of several fields, one of them behind a filter and one without a value now and then.
+#[test]
+fn aggregations_count_distinct_values() {
+    let (_folder, store) = world(3_000);
+    let mut json =
+        job(&json!({"function": "high_mean", "field_name": "clients", "partition_field_name": "server.ip"}), &all());
+    json["datafeed"]["aggregations"] = json!({"buckets": {
+    "date_histogram": {"field": "@timestamp", "fixed_interval": "15m"},
+    "aggregations": {
+        "@timestamp": {"max": {"field": "@timestamp"}},
+        "server.ip": {"terms": {"field": "server.ip", "size": 1000}, "aggregations": {
+            "bytes": {"sum": {"field": "network.bytes"}},
+            "clients": {"cardinality": {"field": "client.ip"}},
+            "names": {"cardinality": {"field": "server.domain"}},
+            "failed": {"filter": {"term": {"l4.session.established": false}},
+                "aggregations": {"clients": {"cardinality": {"field": "client.ip"}}}},
+            "ratio": {"bucket_script": {"buckets_path": {"failed": "failed>clients", "all": "clients", "names": "names"},
+                "script": "params.names + params.failed / params.all"}}
+        }}}}});
+    json["job"]["analysis_config"]["summary_count_field_name"] = json!("doc_count");
+    let clients = "CAST(count(DISTINCT client_ip) AS DOUBLE)";
+    let failed = "count(DISTINCT client_ip) FILTER (WHERE outcome_class = 'failed')";
+    for (field, value) in [
+        ("clients", clients),
+        ("names", "CAST(count(DISTINCT server_host) AS DOUBLE)"),
+        ("bytes", "CAST(sum(client_bytes + server_bytes) AS DOUBLE)"),
+        ("ratio", &format!("count(DISTINCT server_host) + {failed} / {clients}")),
+    ] {
+        json["job"]["analysis_config"]["detectors"][0]["field_name"] = json!(field);
+        let sql = format!(
+            "SELECT CAST(\"end\" AS BIGINT) / 900000000, CAST(NULL AS VARCHAR) AS one, CAST(NULL AS VARCHAR) AS two, server_ip, {value} \
+             FROM sessions WHERE end_reason <> 'active' GROUP BY 1, 4"
+        );
+        same(&ran(&store, &json), &asked(&store, &sql), field);
+    }
+}
+
 #[test]
 fn a_count_field_counts() {
     let (_folder, store) = world(1_000);

@@ -1,11 +1,11 @@
 //! The running bucket of a series.
 
-use jobs::{BucketResult, Explanation, Level, Score};
+use jobs::{BucketResult, Level, Score};
 use tracker::{Outcome, Perspective};
 
 use super::*;
 use crate::results::rows::{BucketOutcome, StoredRecord};
-use crate::testing::{store, wait};
+use crate::testing::{anomaly, store, wait};
 
 #[test]
 fn the_running_bucket_counts_by_outcome_too() {
@@ -20,31 +20,9 @@ fn the_running_bucket_counts_by_outcome_too() {
     };
     let count = |outcome, count| OutcomeCount { outcome, count };
     let record = AnomalyRecord {
-        series: key.clone(),
-        service: None,
-        timestamp: 900_000,
-        bucket_span: 900,
-        record_score: Score::new(80.0),
-        initial_record_score: Score::new(80.0),
-        probability: 1e-9,
-        multi_bucket_impact: 0.0,
-        actual: 45.0,
-        expected: Expectation { typical: 2.0, lower: 0.0, upper: 5.0 },
-        attempts: 50,
-        clients: 9,
-        explanation: Explanation {
-            spike: true,
-            length: 1,
-            single_bucket_impact: 9,
-            multi_bucket_impact: 1,
-            high_variance_penalty: false,
-            incomplete_bucket_penalty: false,
-        },
-        influencers: Vec::new(),
         outcomes: vec![count(Outcome::Refused, 41), count(Outcome::NoAnswer, 4)],
-        cause: None,
         is_interim: true,
-        revised: false,
+        ..anomaly(key.clone(), 900_000, 45, 2.0, 80.0)
     };
     let bucket = BucketResult {
         perspective: Perspective::Inbound,

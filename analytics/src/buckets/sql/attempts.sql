@@ -1,0 +1,17 @@
+-- Attempted TCP sessions: final records with a known end (established or failed) whose client is not link-local.
+--
+-- The other queries go on from here. $1: bucket span, microseconds. $2, $3: first bucket start and end of the last,
+-- exclusive.
+WITH attempts AS (
+    SELECT
+        CAST("end" AS BIGINT) / $1 AS bucket,
+        perspective, server_ip, server_port, client_ip, outcome_class, outcome, observer
+    FROM sessions
+    WHERE proto = 6
+        AND end_reason <> 'active'
+        AND outcome_class IN ('established', 'failed')
+        AND "end" >= $2
+        AND "end" < $3
+        AND NOT (client_ip >= X'00000000000000000000FFFFA9FE0000' AND client_ip <= X'00000000000000000000FFFFA9FEFFFF')
+        AND NOT (client_ip >= X'FE800000000000000000000000000000' AND client_ip <= X'FEBFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')
+),
