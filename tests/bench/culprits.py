@@ -142,6 +142,10 @@ def judge(labelled, records):
         values = set(str(incident.culprit_values).split())
         own = records[records.t.isin(set(at)) & (records.score >= 75)]
         own = own[own.server_ip.isin(servers) | own.client_ip.isin(values)]
+        # A record of a series that is labelled with another incident of the same time is of that one.
+        own = own[[labelled.label[labelled.place[key], t] in (0, incident.incident_id)
+                   if (key := (server, port)) in labelled.place else True
+                   for server, port, t in zip(own.server_ip, own.server_port, own.t)]]
         if own.empty:
             continue
         detected += 1

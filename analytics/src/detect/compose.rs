@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use jobs::{AnomalyRecord, BucketResult, Explanation, InfluencerResult, Level, Score, Severity};
 
 use crate::detect::explain::{Failure, by_client, cause, influencers, of_series};
-use crate::detect::primary::choose;
+use crate::detect::primary::{choose, needed};
 use crate::detect::world::{ScoredSeries, ScoredView, View};
 use crate::model::score_of;
 use crate::results::plots::PlotPoint;
@@ -31,10 +31,13 @@ fn worth_a_record(one: &ScoredSeries) -> bool {
 pub fn compose(scored: &ScoredView, view: &View, failures: &[Failure], start: i64, span: u32) -> BucketOutcome {
     let timestamp = start * 1000;
     let everywhere = by_client(failures.iter().filter(|failure| failure.perspective == scored.perspective));
+    let needed = needed(scored.series.iter().map(|one| (&one.key, one.score)));
+    let is_needed =
+        |one: &ScoredSeries| one.key.level == Level::Server && one.key.server.is_some_and(|ip| needed.contains(&ip));
     let records: Vec<AnomalyRecord> = scored
         .series
         .iter()
-        .filter(|one| worth_a_record(one))
+        .filter(|one| worth_a_record(one) || is_needed(one))
         .map(|one| record(one, view, (failures, &everywhere), timestamp, span, scored.coverage))
         .collect();
     let mut records = records;

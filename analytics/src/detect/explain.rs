@@ -4,26 +4,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use arrow::record_batch::RecordBatch;
-use ipnet::IpNet;
 use jobs::{Cause, Influencer, Level, Score, SeriesKey};
 use tracker::{Outcome, Perspective};
 
 use crate::buckets::count::Rows;
 use crate::buckets::counts::{TCP_FAILURES, Tally};
+use crate::detect::blame::{Part, blamed, blamed_clients};
 use crate::detect::world::{ScoredSeries, View};
 use crate::error::Result;
 use crate::results::columns::Columns;
 use crate::results::rows::short;
 
-/// Share of the surprise from which something is named: without it the bucket is no more than half as surprising.
+/// Share of the surprise from which an outcome or an observer is named: without it the bucket is no more than half as
+/// surprising.
 const NAMED: f64 = 0.5;
 /// Most values named per field.
 const MOST: usize = 10;
-/// Networks of clients that are told apart: prefix lengths of IPv4 and IPv6.
-const NETWORK: (u8, u8) = (24, 64);
-/// A client with this share of what its network is behind says the same more precisely.
-const SAME: f64 = 0.8;
-
 /// Failed sessions of a bucket that are alike.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
@@ -71,23 +67,6 @@ pub fn of_series<'a>(failures: &'a [Failure], key: &SeriesKey) -> Vec<&'a Failur
     failures.iter().filter(counts).collect()
 }
 
-/// The network that a client is named by where it is one of many.
-fn network(client: IpAddr) -> Option<IpNet> {
-    let length = if client.is_ipv4() { NETWORK.0 } else { NETWORK.1 };
-    IpNet::new(client, length).ok().map(|net| net.trunc())
-}
-
-/// What one value of a field has to do with a bucket.
-#[derive(Debug, Clone, Copy, Default)]
-struct Part {
-    /// Failed sessions with it.
-    failed: u64,
-    /// How many of them are more than is usual of it.
-    more: f64,
-    /// Its usual share of the perspective's failures.
-    usual: f64,
-}
-
 /// Failed sessions of each client.
 pub fn by_client<'a>(failures: impl IntoIterator<Item = &'a Failure>) -> HashMap<IpAddr, u64> {
     let mut failed = HashMap::new();
@@ -97,11 +76,11 @@ pub fn by_client<'a>(failures: impl IntoIterator<Item = &'a Failure>) -> HashMap
     failed
 }
 
-/// Who the surprise of a series is due to, by falling score: that much of the surprise goes away where the value fails as
-/// often as it usually does. `everywhere` holds what each client failed in all of the perspective.
+/// Who the surprise of a series is due to, by falling score. `everywhere` holds what each client failed in all of the
+/// perspective.
 ///
-/// Of a client more than its usual is held against it, in proportion to where it failed; a network is the sum of its
-/// clients, and is named where none of them says the same.
+/// Clients, servers and ports are named where without them nothing would be left to explain ([`blamed`]); a network of
+/// clients stands for three or more of them. Outcomes and observers are named where they have most of the surprise.
 pub fn influencers(
     one: &ScoredSeries,
     failures: &[&Failure],
@@ -115,93 +94,86 @@ pub fn influencers(
     };
     let whole = usual(Level::Perspective, None, None, None);
     let rolled = |part: f64| if whole > 0.0 { (part / whole).min(1.0) } else { 0.0 };
-    let outcomes: f64 = view.outcomes.iter().sum();
-    let outcome_share = |outcome: &Outcome| {
-        let place = TCP_FAILURES.iter().position(|known| known == outcome);
-        place.filter(|_| outcomes > 0.0).map_or(0.0, |place| view.outcomes[place] / outcomes)
-    };
     let mut found = Vec::new();
-    let mut add = |field: &str, values: BTreeMap<String, Part>| {
-        let mut named: Vec<Influencer> = values
+    let mut add = |field: &str, named: Vec<(String, Part, f64)>| {
+        let mut named: Vec<Influencer> = named
             .into_iter()
-            .filter_map(|(value, part)| {
-                let share = part.failed as f64 / total.max(1) as f64;
-                let due = if one.by_breadth {
-                    share
-                } else if one.scored.multi > one.scored.single {
-                    // Several buckets are unusual together: too little surprise is this one's own to be shared out.
-                    part.more / total.max(1) as f64
-                } else {
-                    one.scored.share_of_surprise(one.tally.failed as f64, part.more)
-                };
-                (due >= NAMED).then(|| Influencer {
-                    field: field.to_owned(),
-                    value,
-                    share: short(share),
-                    usual_share: short(part.usual),
-                    score: Score::new(short(due * 100.0)),
-                })
+            .map(|(value, part, due)| Influencer {
+                field: field.to_owned(),
+                value,
+                share: short(part.failed as f64 / total.max(1) as f64),
+                usual_share: short(part.share),
+                score: Score::new(short(due * 100.0)),
             })
             .collect();
         named.sort_by(|a, b| b.score.value().total_cmp(&a.score.value()).then_with(|| b.share.total_cmp(&a.share)));
         named.truncate(MOST);
         found.extend(named);
     };
-    let group = |value: &dyn Fn(&Failure) -> (String, f64)| {
-        let mut values: BTreeMap<String, Part> = BTreeMap::new();
-        for failure in failures {
-            let (name, usual) = value(failure);
-            let part = values.entry(name).or_default();
-            part.failed += failure.failed;
-            part.more = part.failed as f64;
-            part.usual = usual;
-        }
-        values
-    };
     if key.client.is_none() {
         let part = |(client, failed): (IpAddr, u64)| {
             let usually = usual(Level::Client, None, None, Some(client));
+            // Of what it usually fails, in proportion to where it failed now.
             let all = everywhere.get(&client).map_or(failed, |all| (*all).max(failed));
-            let here = usually * failed as f64 / all.max(1) as f64;
-            (client, Part { failed, more: (failed as f64 - here).max(0.0), usual: rolled(usually) })
+            (client, Part { failed, usual: usually * failed as f64 / all.max(1) as f64, share: rolled(usually) })
         };
         let clients: BTreeMap<IpAddr, Part> = by_client(failures.iter().copied()).into_iter().map(part).collect();
-        add("client_net", networks(&clients));
-        add("client_ip", clients.into_iter().map(|(client, part)| (client.to_string(), part)).collect());
+        let (networks, clients) = blamed_clients(one, &clients);
+        add("client_net", networks);
+        add("client_ip", clients);
     }
+    // What a server's port usually fails is known; elsewhere it is not known how a value's failures are spread.
+    let usual_here = |server, port, rolled_up: f64| match key.level {
+        Level::Server | Level::Port => usual(Level::ServerPort, Some(server), Some(port), None),
+        Level::Perspective => rolled_up,
+        _ => 0.0,
+    };
+    let mut parts = |field: &str, value: &dyn Fn(&Failure) -> (String, f64, f64)| {
+        let mut values: BTreeMap<String, Part> = BTreeMap::new();
+        for failure in failures {
+            let (name, usual, share) = value(failure);
+            let part = values.entry(name).or_insert(Part { failed: 0, usual, share });
+            part.failed += failure.failed;
+        }
+        add(field, blamed(one, &values));
+    };
     if key.server.is_none() {
-        let server = |f: &Failure| rolled(usual(Level::Server, Some(f.server), None, None));
-        add("server_ip", group(&|f| (f.server.to_string(), server(f))));
+        parts("server_ip", &|f| {
+            let all = usual(Level::Server, Some(f.server), None, None);
+            (f.server.to_string(), usual_here(f.server, f.port, all), rolled(all))
+        });
     }
     if key.port.is_none() {
-        let port = |f: &Failure| rolled(usual(Level::Port, None, Some(f.port), None));
-        add("server_port", group(&|f| (f.port.to_string(), port(f))));
+        parts("server_port", &|f| {
+            let all = usual(Level::Port, None, Some(f.port), None);
+            (f.port.to_string(), usual_here(f.server, f.port, all), rolled(all))
+        });
     }
-    add("outcome", group(&|f| (f.outcome.as_str().to_owned(), outcome_share(&f.outcome))));
+    let mut most = |field: &str, value: &dyn Fn(&Failure) -> (String, f64)| {
+        let mut values: BTreeMap<String, Part> = BTreeMap::new();
+        for failure in failures {
+            let (name, share) = value(failure);
+            values.entry(name).or_insert(Part { share, ..Part::default() }).failed += failure.failed;
+        }
+        let due = |part: &Part| one.scored.share_of_surprise(one.tally.failed as f64, part.failed as f64);
+        let due =
+            |part: Part| (part, if one.by_breadth { part.failed as f64 / total.max(1) as f64 } else { due(&part) });
+        let values = values.into_iter().map(|(value, part)| (value, due(part)));
+        add(field, values.filter(|(_, (_, due))| *due >= NAMED).map(|(v, (part, due))| (v, part, due)).collect());
+    };
+    let outcomes: f64 = view.outcomes.iter().sum();
+    let outcome_share = |outcome: &Outcome| {
+        let place = TCP_FAILURES.iter().position(|known| known == outcome);
+        place.filter(|_| outcomes > 0.0).map_or(0.0, |place| view.outcomes[place] / outcomes)
+    };
+    most("outcome", &|f| (f.outcome.as_str().to_owned(), outcome_share(&f.outcome)));
     if view.observers.len() > 1 {
         let all: f64 = view.observers.values().sum();
         let usual = |name: &str| view.observers.get(name).map_or(0.0, |rate| rate / all.max(1e-9)).min(1.0);
-        add("observer", group(&|f| (f.observer.clone(), usual(&f.observer))));
+        most("observer", &|f| (f.observer.clone(), usual(&f.observer)));
     }
     found.sort_by(|a, b| b.score.value().total_cmp(&a.score.value()));
     found
-}
-
-/// The networks of several clients of which none has most of what the network has more than usual, as long as there are
-/// others: where every client is of one network, it tells nothing.
-fn networks(clients: &BTreeMap<IpAddr, Part>) -> BTreeMap<String, Part> {
-    let mut known: BTreeMap<IpNet, (Part, f64)> = BTreeMap::new();
-    for (client, part) in clients {
-        let Some(net) = network(*client) else { continue };
-        let (sum, most) = known.entry(net).or_default();
-        sum.failed += part.failed;
-        sum.more += part.more;
-        sum.usual = (sum.usual + part.usual).min(1.0);
-        *most = most.max(part.more);
-    }
-    let several = known.len() > 1;
-    let telling = |(sum, most): &(Part, f64)| several && *most < SAME * sum.more;
-    known.into_iter().filter(|(_, one)| telling(one)).map(|(net, (sum, _))| (net.to_string(), sum)).collect()
 }
 
 /// The likely cause, from how sessions failed and who is behind them; `named` are the series' influencers.

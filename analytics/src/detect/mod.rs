@@ -2,6 +2,7 @@
 //!
 //! A detection is a pure function of the store: live equals replay. Must not know HTTP or sockets.
 
+mod blame;
 mod carry;
 mod checkpoint;
 mod compose;

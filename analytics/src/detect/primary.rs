@@ -4,7 +4,7 @@
 //! server; a client that fails at many targets instead of the targets; a target at which many clients fail instead of the
 //! clients. Every record stays, marked or not.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use jobs::{AnomalyRecord, Level, SeriesKey};
@@ -16,9 +16,25 @@ use crate::results::rows::StoredRecord;
 /// Share of a roll-up's excess from which one of its parts says the same more precisely.
 const SAME: f64 = 0.8;
 /// Score from which a port of a server is unusual by itself: two of them are the server's doing, however small one's share.
-const UNUSUAL: f64 = 50.0;
+/// That both are by chance is one in a hundred million.
+const UNUSUAL: f64 = 25.0;
 /// Share of a target's excess from which a client is behind it.
 const MOST: f64 = 0.5;
+
+/// Series of which records are needed for others to be told by: servers of which two ports are unusual.
+pub fn needed<'a>(scores: impl Iterator<Item = (&'a SeriesKey, f64)>) -> BTreeSet<IpAddr> {
+    let (mut one, mut several) = (BTreeSet::new(), BTreeSet::new());
+    for (key, score) in scores {
+        if key.level == Level::ServerPort
+            && score >= UNUSUAL
+            && let Some(server) = key.server
+            && !one.insert(server)
+        {
+            several.insert(server);
+        }
+    }
+    several
+}
 
 /// Marks the telling records of one bucket and puts them first, each group by falling score. `failures` holds the
 /// bucket's failed sessions, from which follows where a client failed.
@@ -32,8 +48,10 @@ pub fn choose(mut records: Vec<AnomalyRecord>, failures: &[Failure]) -> Vec<Stor
             continue;
         }
         let parts: Vec<usize> = (0..records.len()).filter(|&part| is_part(&records[part], record)).collect();
-        let unusual = parts.iter().filter(|&&part| records[part].record_score.value() >= UNUSUAL).count();
-        let several = level == Level::Server && unusual > 1;
+        let unusual = |at: usize| records[at].record_score.value() >= UNUSUAL;
+        // A port rises where it is unusual, or where its server is and for this port.
+        let rises = |part: usize| unusual(part) || (unusual(parent) && excess(&records[part]) >= MOST * excess(record));
+        let several = level == Level::Server && parts.iter().filter(|&&part| rises(part)).count() > 1;
         if !several && parts.iter().any(|&part| excess(&records[part]) >= SAME * excess(record)) {
             telling[parent] = false;
         } else if parts.len() > 1 {
@@ -42,8 +60,14 @@ pub fn choose(mut records: Vec<AnomalyRecord>, failures: &[Failure]) -> Vec<Stor
             if absorbed {
                 parts.iter().for_each(|&part| telling[part] = false);
             }
-        } else if parts.len() == 1 && record.record_score.value() <= records[parts[0]].record_score.value() {
-            telling[parent] = false;
+        } else if let [part] = parts[..] {
+            // A server that is unusual for more than its one unusual port is told with it.
+            let more = level == Level::Server && unusual(parent) && excess(&records[part]) < MOST * excess(record);
+            if more {
+                telling[part] = false;
+            } else if record.record_score.value() <= records[part].record_score.value() {
+                telling[parent] = false;
+            }
         }
     }
     choose_clients(&records, failures, &mut telling);

@@ -16,9 +16,14 @@ pub struct SeriesModel {
     pub count: Baseline,
     pub breadth: Option<Box<Baseline>>,
     pub typical: f64,
+    /// Days that had gone by when it first showed.
+    pub since: f64,
 }
 
-persist!(SeriesModel { count, breadth, typical });
+persist!(SeriesModel { count, breadth, typical, since });
+
+/// Days after which what a series does is its usual: longer than most incidents.
+const USUAL_AFTER: f64 = 2.0;
 
 /// One series of a bucket, scored.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,13 +57,22 @@ impl SeriesModel {
             model
         };
         let breadth = breadth(key.level, &tally).map(|_| Box::new(newcomer((phase + 0.5) % 1.0)));
-        Self { count: newcomer(phase), breadth, typical: 0.0 }
+        Self { count: newcomer(phase), breadth, typical: 0.0, since: buckets * days }
     }
 
     /// Bytes in memory, estimated.
     pub fn bytes(&self) -> usize {
         self.count.bytes() + self.breadth.as_ref().map_or(0, |model| model.bytes()) + size_of::<Self>()
             - size_of::<Baseline>()
+    }
+
+    /// Failures that are usual of it in the last bucket. What began to fail with an incident is soon expected, and
+    /// becomes usual in days only.
+    pub fn usual(&self) -> f64 {
+        let days = self.count.days();
+        // What was there from the beginning is as usual as anything.
+        let known = if self.since > 0.0 { (days - self.since) / days.clamp(1e-9, USUAL_AFTER) } else { 1.0 };
+        self.typical * known.clamp(0.0, 1.0)
     }
 
     /// The bucket is missing.

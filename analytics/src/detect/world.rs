@@ -255,7 +255,7 @@ impl View {
 
     /// Usual failures per bucket of a series, 0 where it has no model.
     pub fn usual(&self, key: &SeriesKey) -> f64 {
-        self.series.get(key).map_or(0.0, |model| model.typical)
+        self.series.get(key).map_or(0.0, |model| model.usual())
     }
 
     /// Bytes of the models, estimated.

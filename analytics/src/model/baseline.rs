@@ -147,6 +147,11 @@ impl Baseline {
         self.events
     }
 
+    /// Days that it was watched, those in which it had nothing yet included.
+    pub fn days(&self) -> f64 {
+        self.days
+    }
+
     /// Days since the last event.
     pub fn quiet_days(&self) -> f64 {
         self.quiet_days
@@ -313,7 +318,9 @@ impl Baseline {
         }
         let (mean, keep) = (belief.mean, 0.5_f64.powf(days / DISPERSION_LIFE));
         let variance = mean + self.dispersion() * mean * mean;
-        let square = (seen.failed - mean).powi(2).min(9.0 * variance);
+        // What the model itself holds to be about one in a thousand: the more counts disperse, the longer their tail. A
+        // lower cap takes busy bursts for nothing, and the next ones for surprises.
+        let square = (seen.failed - mean).powi(2).min(9.0 * 2.0_f64.mul_add(self.dispersion(), 1.0) * variance);
         let share = mean * mean / (variance * variance);
         if mean > 0.5 {
             self.regularity.0 = (self.regularity.0 - REGULAR).mul_add(keep, square / mean) + REGULAR;

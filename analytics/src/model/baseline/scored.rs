@@ -41,6 +41,11 @@ pub struct Scored {
 }
 
 impl Scored {
+    /// P(Y >= failed), as the model itself has it.
+    pub fn chance_of(&self, failed: f64) -> f64 {
+        self.belief.ln_upper(failed.max(0.0)).exp()
+    }
+
     /// Share of the bucket's surprise that goes away with these sessions, 0-1.
     pub fn share_of_surprise(&self, failed: f64, without: f64) -> f64 {
         let rest = -self.belief.ln_upper((failed - without).max(0.0));
