@@ -16,7 +16,8 @@ const ICMP6: u8 = 58;
 /// A 5-tuple whose lower endpoint comes first. For ICMP both ports hold the kind of exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TupleKey {
-    addresses: [u128; 2],
+    /// Upper and lower half of each address, which need no padding as whole numbers would.
+    addresses: [[u64; 2]; 2],
     ports: [u16; 2],
     pub(crate) proto: u8,
 }
@@ -24,8 +25,7 @@ pub(crate) struct TupleKey {
 impl Hash for TupleKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let [low, high] = self.ports.map(u64::from);
-        state.write_u128(self.addresses[0]);
-        state.write_u128(self.addresses[1]);
+        self.addresses.as_flattened().iter().for_each(|half| state.write_u64(*half));
         state.write_u64(low << 32 | high << 8 | u64::from(self.proto));
     }
 }
@@ -46,12 +46,12 @@ impl TupleKey {
         let source = (address_key(flow.src.ip), ports.0);
         let target = (address_key(flow.dst.ip), ports.1);
         let (low, high, direction) = if source <= target { (source, target, 0) } else { (target, source, 1) };
-        (Self { addresses: [low.0, high.0], ports: [low.1, high.1], proto: flow.proto }, direction)
+        (Self { addresses: [low.0, high.0].map(halves), ports: [low.1, high.1], proto: flow.proto }, direction)
     }
 
     /// Sender and receiver of a direction.
     pub(crate) fn endpoints(&self, direction: Direction) -> (Endpoint, Endpoint) {
-        let endpoint = |end: usize| Endpoint { ip: address_of(self.addresses[end]), port: self.ports[end] };
+        let endpoint = |end: usize| Endpoint { ip: address_of(whole(self.addresses[end])), port: self.ports[end] };
         let (low, high) = (endpoint(0), endpoint(1));
         if direction == 0 { (low, high) } else { (high, low) }
     }
@@ -63,13 +63,21 @@ impl TupleKey {
             let wide = u128::from(a) * u128::from(b);
             (wide as u64) ^ (wide >> 64) as u64
         };
-        let [low, high] = self.addresses;
+        let [[a, b], [c, d]] = self.addresses;
         let ends = u64::from(self.ports[0]) << 32 | u64::from(self.ports[1]) << 8 | u64::from(self.proto);
-        let first = mix(low as u64 ^ 0x243f_6a88_85a3_08d3, (low >> 64) as u64 ^ 0x1319_8a2e_0370_7344);
-        let second = mix(high as u64 ^ 0xa409_3822_299f_31d0, (high >> 64) as u64 ^ 0x082e_fa98_ec4e_6c89);
+        let first = mix(a ^ 0x1319_8a2e_0370_7344, b ^ 0x243f_6a88_85a3_08d3);
+        let second = mix(c ^ 0x082e_fa98_ec4e_6c89, d ^ 0xa409_3822_299f_31d0);
         let third = mix(ends ^ 0x4528_21e6_38d0_1377, start.cast_unsigned() ^ 0xbe54_66cf_34e9_0c6c);
         mix(first.rotate_left(23) ^ second, third ^ 0xc0ac_29b7_c97c_50dd)
     }
+}
+
+fn halves(address: u128) -> [u64; 2] {
+    [(address >> 64) as u64, address as u64]
+}
+
+fn whole([upper, lower]: [u64; 2]) -> u128 {
+    u128::from(upper) << 64 | u128::from(lower)
 }
 
 /// The number of an ICMP exchange: the request's type for what is asked and answered, else type and code.
