@@ -24,6 +24,21 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SUMS = ["members", "attempts", "failed", "highest", "clients", "servers", "ports"]
 OUTCOMES = ["no_answer", "refused", "unreachable", "admin_blocked", "ttl_exceeded", "aborted_orig", "half_open",
             "half_open_reset_orig", "half_open_reset_resp"]
+# Attempted TCP sessions, as levels.sql has them.
+ATTEMPTS = """WITH attempts AS (
+    SELECT
+        CAST("end" AS BIGINT) / $1 AS bucket,
+        perspective, server_ip, server_port, client_ip, outcome_class, outcome, observer
+    FROM sessions
+    WHERE proto = 6
+        AND end_reason <> 'active'
+        AND outcome_class IN ('established', 'failed')
+        AND "end" >= $2
+        AND "end" < $3
+        AND NOT (client_ip >= X'00000000000000000000FFFFA9FE0000' AND client_ip <= X'00000000000000000000FFFFA9FEFFFF')
+        AND NOT (client_ip >= X'FE800000000000000000000000000000' AND client_ip <= X'FEBFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')
+),
+"""
 
 
 def text_of(name):
@@ -32,7 +47,7 @@ def text_of(name):
 
 
 def steps():
-    return text_of("attempts.sql") + text_of("levels.sql").rsplit("ORDER BY", 1)[0]
+    return text_of("levels.sql").rsplit("ORDER BY", 1)[0]
 
 
 def plain():
@@ -41,7 +56,7 @@ def plain():
     failed = "FILTER (WHERE outcome_class = 'failed')"
     outcomes = ", ".join(f"count(*) FILTER (WHERE outcome = '{name}') AS {name}" for name in OUTCOMES)
     ranked = text_of("levels.sql")
-    return f"""{text_of("attempts.sql")}
+    return f"""{ATTEMPTS}
         parts AS (SELECT *, client_ip AS client, server_ip AS server, server_port AS port FROM attempts),
         grouped AS (
             SELECT {keys}, count(*) AS attempts, count(*) {failed} AS failed,

@@ -22,9 +22,9 @@ use crate::query::{counting_context, sessions::StoredSessions};
 use crate::results::columns::Columns;
 use crate::store::footer::SessionFile;
 
-const LEVELS_SQL: &str = concat!(include_str!("sql/attempts.sql"), include_str!("sql/levels.sql"));
+const LEVELS_SQL: &str = include_str!("sql/levels.sql");
 const OBSERVERS_SQL: &str = include_str!("sql/observers.sql");
-pub(crate) const FAILURES_SQL: &str = concat!(include_str!("sql/attempts.sql"), include_str!("sql/failures.sql"));
+pub(crate) const FAILURES_SQL: &str = include_str!("sql/failures.sql");
 
 /// How many series are kept apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

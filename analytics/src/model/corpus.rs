@@ -1,6 +1,6 @@
 //! The model on the corpus of labelled incidents; writes detections in the form that the corpus' `eval.py` reads.
 //!
-//! Takes a minute, so it runs only when asked: `cargo test -p analytics -- --ignored corpus`. `HALFOPEN_CORPUS` names the
+//! Takes a minute, so it runs only when asked: `cargo test --workspace -- --ignored corpus`. `HALFOPEN_CORPUS` names the
 //! corpus, `HALFOPEN_DETECTIONS` the file to write.
 
 use std::collections::{BTreeMap, BTreeSet};

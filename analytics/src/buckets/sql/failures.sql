@@ -1,11 +1,20 @@
--- Who failed with whom: the failed sessions per bucket by server, port, client, outcome and observer.
+-- Who failed with whom: the failed TCP sessions per bucket by server, port, client, outcome and observer.
 --
--- Goes on from attempts.sql. The largest rows of each bucket come first and are kept.
-failures AS (
-    SELECT bucket, perspective, server_ip, server_port, client_ip, outcome, observer, count(*) AS failed
-    FROM attempts
-    WHERE outcome_class = 'failed'
-    GROUP BY bucket, perspective, server_ip, server_port, client_ip, outcome, observer
+-- $1: bucket span, microseconds. $2, $3: first bucket start and end of the last, exclusive. The largest rows of each
+-- bucket come first and are kept.
+WITH failures AS (
+    SELECT
+        CAST("end" AS BIGINT) / $1 AS bucket,
+        perspective, server_ip, server_port, client_ip, outcome, observer, count(*) AS failed
+    FROM sessions
+    WHERE proto = 6
+        AND end_reason <> 'active'
+        AND outcome_class = 'failed'
+        AND "end" >= $2
+        AND "end" < $3
+        AND NOT (client_ip >= X'00000000000000000000FFFFA9FE0000' AND client_ip <= X'00000000000000000000FFFFA9FEFFFF')
+        AND NOT (client_ip >= X'FE800000000000000000000000000000' AND client_ip <= X'FEBFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')
+    GROUP BY CAST("end" AS BIGINT) / $1, perspective, server_ip, server_port, client_ip, outcome, observer
 ),
 ranked AS (
     SELECT

@@ -1,55 +1,103 @@
 -- Failed and attempted TCP sessions per bucket, perspective and series, at every level of roll-up.
 --
--- Goes on from attempts.sql. A level is told by which keys are not null. Series beyond the limits are pooled into one row
--- per level. $4: series kept per bucket, perspective and level. $5: of these, those without a failure are kept only up to
--- this rank.
+-- An attempt is a final record with a known end (established or failed) whose client is not link-local.
+-- A level is told by which keys are not null. Series beyond the limits are pooled into one row per level.
+-- $1: bucket span, microseconds. $2, $3: first bucket start and end of the last, exclusive. $4: series kept per
+-- bucket, perspective and level. $5: of these, those without a failure are kept only up to this rank.
 --
--- Each step is read by the next one alone, because the engine keeps no rows of a step: so sessions are read once.
--- Distinct parties are rows of a grouping, never count(DISTINCT): that sets kilobytes aside for every group, and a flood
--- has a million of them.
-told AS (
-    SELECT
-        bucket, perspective, server_ip, server_port, client_ip,
-        CASE WHEN outcome_class = 'failed' THEN outcome END AS failure,
-        CASE WHEN outcome_class = 'failed' THEN client_ip END AS failing
-    FROM attempts
-),
--- By server and port, with the client where it failed; and by client alone.
-counted AS (
-    SELECT
-        bucket, perspective, server_ip, server_port, coalesce(failing, client_ip) AS client_ip, failure,
-        CASE WHEN server_ip IS NULL THEN 'client' WHEN failing IS NULL THEN 'server' ELSE 'both' END AS counts,
-        count(*) AS sessions
-    FROM told
+-- All are counted by client and server port first, then by level. Distinct parties are rows of a grouping, never
+-- count(DISTINCT): that sets kilobytes aside for every group, and a flood has a million of them.
+WITH attempts AS (
+    SELECT bucket, perspective, server_ip, server_port, client_ip, sum(sessions) AS attempts
+    FROM (
+        SELECT
+            CAST("end" AS BIGINT) / $1 AS bucket, perspective, server_ip, server_port, client_ip, count(*) AS sessions
+        FROM sessions
+        WHERE proto = 6
+            AND end_reason <> 'active'
+            AND outcome_class IN ('established', 'failed')
+            AND "end" >= $2
+            AND "end" < $3
+            AND NOT (client_ip >= X'00000000000000000000FFFFA9FE0000' AND client_ip <= X'00000000000000000000FFFFA9FEFFFF')
+            AND NOT (client_ip >= X'FE800000000000000000000000000000' AND client_ip <= X'FEBFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')
+        GROUP BY CAST("end" AS BIGINT) / $1, perspective, server_ip, server_port, client_ip
+    )
     GROUP BY GROUPING SETS (
-        (bucket, perspective, server_ip, server_port, failing, failure),
-        (bucket, perspective, client_ip, failure)
+        (bucket, perspective, server_ip, server_port),
+        (bucket, perspective, server_ip),
+        (bucket, perspective, server_port),
+        (bucket, perspective, client_ip),
+        (bucket, perspective)
     )
 ),
-by_outcome AS (
+failed AS (
     SELECT
-        bucket, perspective, server_ip, server_port, client_ip, counts,
-        sessions AS attempts,
-        CASE WHEN failure IS NOT NULL THEN sessions ELSE 0 END AS failed,
-        CASE WHEN failure = 'no_answer' THEN sessions ELSE 0 END AS no_answer,
-        CASE WHEN failure = 'refused' THEN sessions ELSE 0 END AS refused,
-        CASE WHEN failure = 'unreachable' THEN sessions ELSE 0 END AS unreachable,
-        CASE WHEN failure = 'admin_blocked' THEN sessions ELSE 0 END AS admin_blocked,
-        CASE WHEN failure = 'ttl_exceeded' THEN sessions ELSE 0 END AS ttl_exceeded,
-        CASE WHEN failure = 'aborted_orig' THEN sessions ELSE 0 END AS aborted_orig,
-        CASE WHEN failure = 'half_open' THEN sessions ELSE 0 END AS half_open,
-        CASE WHEN failure = 'half_open_reset_orig' THEN sessions ELSE 0 END AS half_open_reset_orig,
-        CASE WHEN failure = 'half_open_reset_resp' THEN sessions ELSE 0 END AS half_open_reset_resp
-    FROM counted
+        CAST("end" AS BIGINT) / $1 AS bucket, perspective, server_ip, server_port, client_ip,
+        count(*) AS failed,
+        count(*) FILTER (WHERE outcome = 'no_answer') AS no_answer,
+        count(*) FILTER (WHERE outcome = 'refused') AS refused,
+        count(*) FILTER (WHERE outcome = 'unreachable') AS unreachable,
+        count(*) FILTER (WHERE outcome = 'admin_blocked') AS admin_blocked,
+        count(*) FILTER (WHERE outcome = 'ttl_exceeded') AS ttl_exceeded,
+        count(*) FILTER (WHERE outcome = 'aborted_orig') AS aborted_orig,
+        count(*) FILTER (WHERE outcome = 'half_open') AS half_open,
+        count(*) FILTER (WHERE outcome = 'half_open_reset_orig') AS half_open_reset_orig,
+        count(*) FILTER (WHERE outcome = 'half_open_reset_resp') AS half_open_reset_resp
+    FROM sessions
+    WHERE proto = 6
+        AND end_reason <> 'active'
+        AND outcome_class = 'failed'
+        AND "end" >= $2
+        AND "end" < $3
+        AND NOT (client_ip >= X'00000000000000000000FFFFA9FE0000' AND client_ip <= X'00000000000000000000FFFFA9FEFFFF')
+        AND NOT (client_ip >= X'FE800000000000000000000000000000' AND client_ip <= X'FEBFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')
+    GROUP BY CAST("end" AS BIGINT) / $1, perspective, server_ip, server_port, client_ip
 ),
--- Every level, and the pairs and triples of parties that failed, each once; what is not of it is null.
-cells AS (
+-- Each party that failed, and each pair of two, once; what is not of it is null.
+parties AS (
+    SELECT bucket, perspective, server_ip, server_port, client_ip
+    FROM failed
+    GROUP BY GROUPING SETS (
+        (bucket, perspective, server_ip, client_ip),
+        (bucket, perspective, server_port, client_ip),
+        (bucket, perspective, server_ip, server_port),
+        (bucket, perspective, server_ip),
+        (bucket, perspective, server_port),
+        (bucket, perspective, client_ip)
+    )
+),
+pairs AS (
+    SELECT * FROM parties
+    WHERE (CASE WHEN server_ip IS NULL THEN 0 ELSE 1 END) + (CASE WHEN server_port IS NULL THEN 0 ELSE 1 END)
+        + (CASE WHEN client_ip IS NULL THEN 0 ELSE 1 END) = 2
+),
+singles AS (
+    SELECT * FROM parties
+    WHERE (CASE WHEN server_ip IS NULL THEN 0 ELSE 1 END) + (CASE WHEN server_port IS NULL THEN 0 ELSE 1 END)
+        + (CASE WHEN client_ip IS NULL THEN 0 ELSE 1 END) = 1
+),
+-- A party's distinct partners are the pairs that it is in.
+partners AS (
     SELECT
-        bucket, perspective,
-        CASE WHEN of_server THEN server_ip END AS server_ip,
-        CASE WHEN of_port THEN server_port END AS server_port,
-        CASE WHEN of_client THEN client_ip END AS client_ip,
-        sum(attempts) AS attempts,
+        bucket, perspective, server_ip, NULL AS server_port, NULL AS client_ip,
+        count(client_ip) AS clients, 1 AS servers, count(server_port) AS ports
+    FROM pairs WHERE server_ip IS NOT NULL GROUP BY bucket, perspective, server_ip
+    UNION ALL
+    SELECT bucket, perspective, NULL, server_port, NULL, count(client_ip), count(server_ip), 1
+    FROM pairs WHERE server_port IS NOT NULL GROUP BY bucket, perspective, server_port
+    UNION ALL
+    SELECT bucket, perspective, NULL, NULL, client_ip, 1, count(server_ip), count(server_port)
+    FROM pairs WHERE client_ip IS NOT NULL GROUP BY bucket, perspective, client_ip
+    UNION ALL
+    SELECT bucket, perspective, NULL, NULL, NULL, count(client_ip), count(server_ip), count(server_port)
+    FROM singles GROUP BY bucket, perspective
+    UNION ALL
+    SELECT bucket, perspective, server_ip, server_port, NULL, count(*), 1, 1
+    FROM failed GROUP BY bucket, perspective, server_ip, server_port
+),
+sums AS (
+    SELECT
+        bucket, perspective, server_ip, server_port, client_ip,
         sum(failed) AS failed,
         sum(no_answer) AS no_answer,
         sum(refused) AS refused,
@@ -60,71 +108,74 @@ cells AS (
         sum(half_open) AS half_open,
         sum(half_open_reset_orig) AS half_open_reset_orig,
         sum(half_open_reset_resp) AS half_open_reset_resp
-    FROM by_outcome
-    JOIN (VALUES
-        ('server', TRUE, TRUE, FALSE), ('server', TRUE, FALSE, FALSE), ('server', FALSE, TRUE, FALSE),
-        ('server', FALSE, FALSE, FALSE),
-        ('both', TRUE, TRUE, FALSE), ('both', TRUE, FALSE, FALSE), ('both', FALSE, TRUE, FALSE),
-        ('both', FALSE, FALSE, FALSE),
-        ('both', TRUE, TRUE, TRUE), ('both', TRUE, FALSE, TRUE), ('both', FALSE, TRUE, TRUE),
-        ('client', FALSE, FALSE, TRUE)
-    ) AS rolled_up (counts, of_server, of_port, of_client) USING (counts)
-    GROUP BY
-        bucket, perspective,
-        CASE WHEN of_server THEN server_ip END,
-        CASE WHEN of_port THEN server_port END,
-        CASE WHEN of_client THEN client_ip END
+    FROM failed
+    GROUP BY GROUPING SETS (
+        (bucket, perspective, server_ip, server_port),
+        (bucket, perspective, server_ip),
+        (bucket, perspective, server_port),
+        (bucket, perspective, client_ip),
+        (bucket, perspective)
+    )
 ),
--- What a cell gives: its counts to the level that it is, and a party to the level that is the cell without that party.
-given AS (
+failures AS (
     SELECT
-        bucket, perspective,
-        CASE WHEN NOT no_server THEN server_ip END AS server_ip,
-        CASE WHEN NOT no_port THEN server_port END AS server_port,
-        CASE WHEN NOT no_client THEN client_ip END AS client_ip,
-        own,
-        CASE WHEN failed > 0 AND client_ip IS NOT NULL AND (own OR no_client) THEN 1 ELSE 0 END AS clients,
-        CASE WHEN failed > 0 AND server_ip IS NOT NULL AND (own OR no_server) THEN 1 ELSE 0 END AS servers,
-        CASE WHEN failed > 0 AND server_port IS NOT NULL AND (own OR no_port) THEN 1 ELSE 0 END AS ports,
-        attempts, failed, no_answer, refused, unreachable, admin_blocked, ttl_exceeded, aborted_orig, half_open,
-        half_open_reset_orig, half_open_reset_resp
-    FROM cells
-    CROSS JOIN (VALUES
-        (TRUE, FALSE, FALSE, FALSE), (FALSE, TRUE, FALSE, FALSE), (FALSE, FALSE, TRUE, FALSE),
-        (FALSE, FALSE, FALSE, TRUE)
-    ) AS parties (own, no_server, no_port, no_client)
-    WHERE own
-        OR (failed > 0 AND no_server AND server_ip IS NOT NULL)
-        OR (failed > 0 AND no_port AND server_port IS NOT NULL)
-        OR (failed > 0 AND no_client AND client_ip IS NOT NULL)
+        bucket, perspective, server_ip, server_port, client_ip,
+        sum(clients) AS clients, sum(servers) AS servers, sum(ports) AS ports, sum(failed) AS failed,
+        sum(no_answer) AS no_answer,
+        sum(refused) AS refused,
+        sum(unreachable) AS unreachable,
+        sum(admin_blocked) AS admin_blocked,
+        sum(ttl_exceeded) AS ttl_exceeded,
+        sum(aborted_orig) AS aborted_orig,
+        sum(half_open) AS half_open,
+        sum(half_open_reset_orig) AS half_open_reset_orig,
+        sum(half_open_reset_resp) AS half_open_reset_resp
+    FROM (
+        SELECT
+            bucket, perspective, server_ip, server_port, client_ip, clients, servers, ports, 0 AS failed,
+            0 AS no_answer, 0 AS refused, 0 AS unreachable, 0 AS admin_blocked, 0 AS ttl_exceeded,
+            0 AS aborted_orig, 0 AS half_open, 0 AS half_open_reset_orig, 0 AS half_open_reset_resp
+        FROM partners
+        UNION ALL
+        SELECT
+            bucket, perspective, server_ip, server_port, client_ip, 0, 0, 0, failed,
+            no_answer, refused, unreachable, admin_blocked, ttl_exceeded, aborted_orig,
+            half_open, half_open_reset_orig, half_open_reset_resp
+        FROM sums
+    )
+    GROUP BY bucket, perspective, server_ip, server_port, client_ip
 ),
 series AS (
     SELECT
-        bucket, perspective, server_ip, server_port, client_ip,
+        a.bucket, a.perspective, a.server_ip, a.server_port, a.client_ip, a.attempts,
         CASE
-            WHEN server_ip IS NOT NULL AND server_port IS NOT NULL THEN 'server_port'
-            WHEN server_ip IS NOT NULL THEN 'server'
-            WHEN server_port IS NOT NULL THEN 'port'
-            WHEN client_ip IS NOT NULL THEN 'client'
+            WHEN a.server_ip IS NOT NULL AND a.server_port IS NOT NULL THEN 'server_port'
+            WHEN a.server_ip IS NOT NULL THEN 'server'
+            WHEN a.server_port IS NOT NULL THEN 'port'
+            WHEN a.client_ip IS NOT NULL THEN 'client'
             ELSE 'perspective'
         END AS level,
-        sum(clients) AS clients,
-        sum(servers) AS servers,
-        sum(ports) AS ports,
-        sum(attempts) FILTER (WHERE own) AS attempts,
-        sum(failed) FILTER (WHERE own) AS failed,
-        sum(no_answer) FILTER (WHERE own) AS no_answer,
-        sum(refused) FILTER (WHERE own) AS refused,
-        sum(unreachable) FILTER (WHERE own) AS unreachable,
-        sum(admin_blocked) FILTER (WHERE own) AS admin_blocked,
-        sum(ttl_exceeded) FILTER (WHERE own) AS ttl_exceeded,
-        sum(aborted_orig) FILTER (WHERE own) AS aborted_orig,
-        sum(half_open) FILTER (WHERE own) AS half_open,
-        sum(half_open_reset_orig) FILTER (WHERE own) AS half_open_reset_orig,
-        sum(half_open_reset_resp) FILTER (WHERE own) AS half_open_reset_resp
-    FROM given
-    WHERE client_ip IS NULL OR (server_ip IS NULL AND server_port IS NULL)
-    GROUP BY bucket, perspective, server_ip, server_port, client_ip
+        coalesce(f.failed, 0) AS failed,
+        coalesce(f.clients, 0) AS clients,
+        coalesce(f.servers, 0) AS servers,
+        coalesce(f.ports, 0) AS ports,
+        coalesce(f.no_answer, 0) AS no_answer,
+        coalesce(f.refused, 0) AS refused,
+        coalesce(f.unreachable, 0) AS unreachable,
+        coalesce(f.admin_blocked, 0) AS admin_blocked,
+        coalesce(f.ttl_exceeded, 0) AS ttl_exceeded,
+        coalesce(f.aborted_orig, 0) AS aborted_orig,
+        coalesce(f.half_open, 0) AS half_open,
+        coalesce(f.half_open_reset_orig, 0) AS half_open_reset_orig,
+        coalesce(f.half_open_reset_resp, 0) AS half_open_reset_resp
+    FROM attempts a
+    LEFT JOIN failures f
+        -- Without the parentheses the right side of the first comparison is all the rest.
+        ON (a.bucket IS NOT DISTINCT FROM f.bucket)
+        AND (a.perspective IS NOT DISTINCT FROM f.perspective)
+        AND (a.server_ip IS NOT DISTINCT FROM f.server_ip)
+        AND (a.server_port IS NOT DISTINCT FROM f.server_port)
+        AND (a.client_ip IS NOT DISTINCT FROM f.client_ip)
 ),
 ranked AS (
     SELECT
