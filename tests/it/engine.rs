@@ -212,6 +212,8 @@ fn a_flood_from_many_addresses_is_counted_in_little_memory() {
     let mut messages = vec![ipfix(1, 0, &[biflow_template()])];
     messages.extend((0..200_000).step_by(500).map(|first| ipfix(1, first, &[refused(first..first + 500)])));
     load(&store, &messages.concat());
+    // Until the bucket in which they ended is over.
+    std::thread::sleep(std::time::Duration::from_secs(1));
     // Address space, kB: of which libraries and threads take over half.
     let limited = "ulimit -v 4000000 && exec \"$0\" \"$@\"";
     let output = Command::new("sh")
