@@ -141,7 +141,7 @@ impl TableProvider for TextSessions {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let kind = |filter: &&Expr| match stored_form(filter) {
+        let kind = |filter: &&Expr| match before_reading(filter) {
             Some(_) => TableProviderFilterPushDown::Exact,
             None => TableProviderFilterPushDown::Unsupported,
         };
@@ -163,13 +163,19 @@ impl TableProvider for TextSessions {
         'life3: 'async_trait,
     {
         Box::pin(async move {
-            let asked = filters.iter().filter_map(stored_form);
+            let asked = filters.iter().filter_map(before_reading);
             let stored: Vec<Expr> = asked.chain(self.only.clone()).collect();
             let shown = wanted(&self.schema, projection)?;
             let plan = scan_files(state, &self.source.files(&stored)?, &shown, &stored, limit)?;
             project(state, plan, &shown)
         })
     }
+}
+
+/// The condition over stored columns, where it asks of nothing that is made after reading.
+fn before_reading(filter: &Expr) -> Option<Expr> {
+    let of_made = filter.column_refs().iter().any(|column| column.name == COMMUNITY_ID);
+    if of_made { None } else { stored_form(filter) }
 }
 
 /// These columns of the sessions in these files that meet a condition.
