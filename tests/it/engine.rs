@@ -206,6 +206,18 @@ fn a_query_takes_no_more_memory_than_it_may() {
 }
 
 #[test]
+fn a_community_id_is_a_column_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    load(&store, &message(MONDAY, 900, 0, 10, 1));
+    let answer = ask(&store, "SELECT min(community_id) AS id FROM sessions WHERE community_id IS NOT NULL");
+    let id = answer.lines().nth(1).unwrap();
+    assert!(id.starts_with("1:"), "{answer}");
+    let same = ask(&store, &format!("SELECT DISTINCT community_id AS id FROM sessions WHERE community_id = '{id}'"));
+    assert_eq!(same, answer);
+}
+
+#[test]
 fn a_flood_from_many_addresses_is_counted_in_little_memory() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("store");
