@@ -24,26 +24,24 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SUMS = ["members", "attempts", "failed", "highest", "clients", "servers", "ports"]
 OUTCOMES = ["no_answer", "refused", "unreachable", "admin_blocked", "ttl_exceeded", "aborted_orig", "half_open",
             "half_open_reset_orig", "half_open_reset_resp"]
-# Attempted TCP sessions, as levels.sql has them.
-ATTEMPTS = """WITH attempts AS (
-    SELECT
-        CAST("end" AS BIGINT) / $1 AS bucket,
-        perspective, server_ip, server_port, client_ip, outcome_class, outcome, observer
-    FROM sessions
-    WHERE proto = 6
-        AND end_reason <> 'active'
-        AND outcome_class IN ('established', 'failed')
-        AND "end" >= $2
-        AND "end" < $3
-        AND NOT (client_ip >= X'00000000000000000000FFFFA9FE0000' AND client_ip <= X'00000000000000000000FFFFA9FEFFFF')
-        AND NOT (client_ip >= X'FE800000000000000000000000000000' AND client_ip <= X'FEBFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')
-),
-"""
 
 
 def text_of(name):
     lines = open(os.path.join(HERE, "../../src/buckets/sql", name), encoding="utf-8").read().splitlines()
     return "\n".join(line for line in lines if not line.lstrip().startswith("--"))
+
+
+def attempts():
+    """Attempted TCP sessions, by the conditions of levels.sql."""
+    levels = text_of("levels.sql")
+    conditions = levels[levels.index("WHERE proto"):levels.index("GROUP BY CAST")]
+    return f"""WITH attempts AS (
+        SELECT
+            CAST("end" AS BIGINT) / $1 AS bucket,
+            perspective, server_ip, server_port, client_ip, outcome_class, outcome
+        FROM sessions
+        {conditions}),
+"""
 
 
 def steps():
@@ -56,7 +54,7 @@ def plain():
     failed = "FILTER (WHERE outcome_class = 'failed')"
     outcomes = ", ".join(f"count(*) FILTER (WHERE outcome = '{name}') AS {name}" for name in OUTCOMES)
     ranked = text_of("levels.sql")
-    return f"""{ATTEMPTS}
+    return f"""{attempts()}
         parts AS (SELECT *, client_ip AS client, server_ip AS server, server_port AS port FROM attempts),
         grouped AS (
             SELECT {keys}, count(*) AS attempts, count(*) {failed} AS failed,
