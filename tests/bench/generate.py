@@ -141,8 +141,8 @@ class World:
         """Adds counts to series over a..b, and says who did it."""
         r = self.random
         number = len(self.incidents) + 1
-        for series, extra in zip(members, extras):
-            made = r.poisson(extra)
+        added = [r.poisson(extra) for extra in extras]
+        for series, made in zip(members, added):
             series["count"][a:b] += made
             hit = made > 0
             series["label"][a:b][hit] = number
@@ -150,7 +150,7 @@ class World:
                 series["type"][a + i] = kind
         z = max(self.z(s, a, b, e) for s, e in zip(members, extras))
         self.incidents.append(dict(id=number, type=kind, a=a, b=b, n=len(members), field=field, values=values,
-                                   magnitude=round(magnitude, 2), z=round(float(z), 1), members=members, extras=extras))
+                                   magnitude=round(magnitude, 2), z=round(float(z), 1), members=members, added=added))
 
     def incident(self, kind):
         """Tries until one fits that a careful person could see (z of the window at least 6)."""
@@ -286,21 +286,21 @@ class World:
         done = {}
         for incident in self.incidents:
             outside = [f"203.0.113.{i}" for i in range(1, 9)]
-            for series, extra in zip(incident["members"], incident["extras"]):
+            for series, added in zip(incident["members"], incident["added"]):
                 net = zlib.crc32(f"{series['server']}:{series['port']}".encode()) % 200
                 usual = [f"10.9.{net}.{i}" for i in range(1, 25)]
                 share = 1 / np.arange(2, 26)
                 share = share / share.sum()
                 for i in range(max(0, incident["a"] - DAY), min(self.n, incident["b"] + 4)):
-                    rows = done.setdefault((i, series["server"], series["port"]), {})
-                    inside = incident["a"] <= i < incident["b"] and series["label"][i] == incident["id"]
-                    extra_i = int(extra[i - incident["a"]]) if inside else 0
+                    key = (i, series["server"], series["port"])
+                    if key in done or series["label"][i] not in (0, incident["id"]):
+                        continue  # told already, or by the incident that it belongs to
+                    rows = done.setdefault(key, {})
                     total = int(series["count"][i])
-                    due = min(total, max(extra_i, 1)) if inside else 0
-                    if not rows:
-                        for client, n in zip(usual, r.multinomial(total - due, share)):
-                            if n:
-                                rows[client] = rows.get(client, 0) + int(n)
+                    due = min(total, int(added[i - incident["a"]])) if series["label"][i] else 0
+                    for client, n in zip(usual, r.multinomial(total - due, share)):
+                        if n:
+                            rows[client] = int(n)
                     if not due:
                         continue
                     field, values = incident["field"], incident["values"]
@@ -309,7 +309,7 @@ class World:
                     elif field == "client_net":
                         who = [values.replace("0/24", str(h)) for h in range(10, 22)]
                     elif incident["type"] == "syn_flood":
-                        who = [f"{r.integers(11, 200)}.{r.integers(256)}.{r.integers(256)}.9" for _ in range(due)]
+                        who = [f"{r.integers(41, 100)}.{r.integers(256)}.{r.integers(256)}.9" for _ in range(due)]
                     else:
                         who = usual + outside
                     for client, n in zip(who, r.multinomial(due, np.full(len(who), 1 / len(who)))):

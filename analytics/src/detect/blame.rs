@@ -21,6 +21,10 @@ const USUAL: f64 = 0.05;
 /// Failures of a value that are not known to be usual of it, and how rarely as many as seen may follow by chance.
 const UNKNOWN: f64 = 0.1;
 const BY_CHANCE: f64 = 1e-3;
+/// Who usually has this share of a series' failures is not to blame for more of them: everybody is, or what they all go to.
+/// That is not known of a single client that fails so many times its usual.
+const MOSTLY: f64 = 0.5;
+const OUTBURST: f64 = 8.0;
 /// Networks of clients that are told apart: prefix lengths of IPv4 and IPv6.
 const NETWORK: (u8, u8) = (24, 64);
 /// So many clients of a network are the network.
@@ -52,6 +56,12 @@ impl Part {
         let due = self.usual * rise;
         let chance = if self.failed == 0 { 1.0 } else { gamma_lr(self.failed as f64, due + UNKNOWN) };
         if chance <= BY_CHANCE { (self.failed as f64 - due).max(0.0) } else { 0.0 }
+    }
+
+    /// Whether it usually is most of what fails there; next to nothing has no usual.
+    fn mostly(&self, one: &ScoredSeries) -> bool {
+        let usual = one.scored.expected.typical;
+        usual >= 1.0 && self.usual >= MOSTLY * usual
     }
 }
 
@@ -113,7 +123,11 @@ pub fn blamed_clients(one: &ScoredSeries, clients: &BTreeMap<IpAddr, Part>) -> (
     };
     let parts: BTreeMap<IpNet, Part> = networks.iter().map(|(network, (part, _))| (*network, *part)).collect();
     let text = |(value, part, due): (IpNet, Part, f64)| (value.to_string(), part, due);
-    let blamed_networks = if several { blamed(one, &parts) } else { Vec::new() };
+    let blamed_networks = if several {
+        blamed(one, &parts.into_iter().filter(|(_, part)| !part.mostly(one)).collect())
+    } else {
+        Vec::new()
+    };
     if !blamed_networks.is_empty() && blamed_networks.iter().all(|(network, ..)| is_network(network)) {
         let sum: u64 = blamed_networks.iter().map(|(_, part, _)| part.failed).sum();
         if (sum as f64) < NEARLY_ALL * one.tally.failed as f64 {
@@ -121,7 +135,9 @@ pub fn blamed_clients(one: &ScoredSeries, clients: &BTreeMap<IpAddr, Part>) -> (
         }
         return (blamed_networks.into_iter().map(text).collect(), Vec::new());
     }
-    let named = blamed(one, clients);
+    let bursts = |part: &Part| part.failed as f64 >= OUTBURST * part.usual;
+    let some = clients.iter().filter(|(_, part)| bursts(part) || !part.mostly(one));
+    let named = blamed(one, &some.map(|(client, part)| (*client, *part)).collect());
     (Vec::new(), named.into_iter().map(|(client, part, due)| (client.to_string(), part, due)).collect())
 }
 

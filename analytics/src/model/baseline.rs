@@ -23,8 +23,9 @@ const DISPERSION_LIFE: f64 = 10.0;
 /// Buckets' worth of claim that counts vary as chance has it, and the least share of that they are taken to vary by.
 const REGULAR: f64 = 40.0;
 const LEAST_PACKET: f64 = 0.05;
-/// Relative variance that the profile's own errors add.
+/// Relative variance that the profile's own errors add, and how much of it neighbouring buckets have in common.
 const PROFILE_VARIANCE: f64 = 0.002;
+const PROFILE_COMMON: f64 = 0.0004;
 /// Half-life of the recent ratio that a level shift adopts, days.
 const RECENT_LIFE: f64 = 0.25;
 /// Bounds of the level's half-life in days, and the events it is worth.
@@ -177,6 +178,11 @@ impl Baseline {
         self.profile.as_ref().map_or(1.0, |profile| profile.at(moment.slot))
     }
 
+    /// Relative variance of what the profile cannot know yet.
+    fn unknown(&self, moment: &Moment) -> f64 {
+        self.profile.as_ref().map_or(0.0, |profile| profile.known().variance(moment, self.days, self.dispersion()))
+    }
+
     /// The level that counts are held against: after a quiet day, that of before.
     fn higher(&self) -> &Level {
         if self.level.value() >= self.slow.value() { &self.level } else { &self.slow }
@@ -188,8 +194,8 @@ impl Baseline {
         if let Some(established) = established {
             mean = mean.max(self.by_traffic(mean, established));
         }
-        let dispersion =
-            self.dispersion() + level.uncertainty() + if self.profile.is_some() { PROFILE_VARIANCE } else { 0.0 };
+        let shape = self.profile.as_ref().map_or(0.0, |_| PROFILE_VARIANCE + self.unknown(moment));
+        let dispersion = self.dispersion() + level.uncertainty() + shape;
         let packet = self.packet();
         Belief { mean: mean.max(1e-9), dispersion: dispersion * packet, packet }
     }
@@ -224,14 +230,15 @@ impl Baseline {
         let expected = belief.interval();
         let raw = -belief.ln_upper(seen.failed);
         let below = belief.lower(seen.failed);
-        let single = self.tail.apply(raw);
+        let single = self.tail.doubt(raw);
         let ready = self.ready();
         let high = (-raw).exp();
         // Half of the count's own mass on either side, so that sparse series have no bias.
         let middle = 0.5 * (high + (1.0 - below).max(0.0));
         // Where the past knows such counts better than the model does, they weigh less in the windows too.
         let z = normal_score(middle.max(1e-12).max(if raw > single { (-single).exp() } else { 0.0 }));
-        let (multi, trend, short, gathered) = self.windowed(z, single, ready, seen.failed - belief.mean);
+        let common = self.profile.as_ref().map_or(0.0, |_| belief.share(PROFILE_COMMON + self.unknown(moment)));
+        let (multi, trend, short, gathered) = self.windowed(z, single, ready, seen.failed - belief.mean, common);
         let paid = |surprise: f64, look: f64| if ready { (surprise - look.ln()).max(0.0) } else { 0.0 };
         let (alone, several) = (paid(single, LOOK_SINGLE), paid(multi, LOOK_MULTI));
         let surprise = alone.max(several);
@@ -259,7 +266,7 @@ impl Baseline {
     /// Surprise of the recent buckets together; nothing where this bucket does not belong to the rise.
     /// Also how far the middle window lies above its usual, in standard deviations, the shortest one's surprise, and the
     /// sessions above the expectation that the most surprising one has gathered.
-    fn windowed(&mut self, z: f64, single: f64, learn: bool, above: f64) -> (f64, f64, f64, f64) {
+    fn windowed(&mut self, z: f64, single: f64, learn: bool, above: f64, common: f64) -> (f64, f64, f64, f64) {
         if self.windows.is_empty() {
             if self.events < 5.0 {
                 return (0.0, 0.0, 0.0, 0.0);
@@ -272,7 +279,7 @@ impl Baseline {
             if over {
                 window.relax();
             }
-            let surprise = window.observe(z, above, learn);
+            let surprise = window.observe(z, above, common, learn);
             if at == 0 {
                 short = surprise;
             }
@@ -357,7 +364,7 @@ impl Baseline {
         if self.profile.is_none() && self.events >= PROFILE_EVENTS {
             let flat = Profile::flat((self.buckets - 1.0).min(14.0 / moment.days.max(1e-9)));
             self.profile = Some(Box::new(flat));
-            self.until_fit = if self.days < 1.0 { 1.0 - self.days + self.until_fit } else { 0.0 };
+            self.until_fit = if self.days < 1.0 { 1.0 - self.days + moment.days + self.until_fit } else { 0.0 };
         }
         let (days, events, dispersion) = (self.days, self.events, self.dispersion());
         let Some(profile) = &mut self.profile else { return };

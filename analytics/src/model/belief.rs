@@ -24,6 +24,11 @@ impl Belief {
         lower(count / self.packet, self.mean / self.packet, self.dispersion)
     }
 
+    /// Share of the variance that a part of the dispersion makes.
+    pub fn share(&self, dispersion: f64) -> f64 {
+        dispersion * self.mean / (1.0 + self.dispersion / self.packet * self.mean)
+    }
+
     /// The mean and the bounds of the 95 % interval.
     pub fn interval(&self) -> Expectation {
         let at = |level| self.packet * quantile(level, self.mean / self.packet, self.dispersion);

@@ -1,15 +1,21 @@
 //! The seasonal profile of a busy series: decayed sums per quarter hour of the week, and the fit made of them.
 
+mod known;
+
 use crate::model::calendar::{DAY_SLOTS, Moment, WEEK_SLOTS};
 use crate::model::compact::{of_step, pack, step, unpack};
 use crate::model::features::{Complexity, eta, row, week, width};
 use crate::model::glm::{Row, deviance, fit};
 use crate::model::persist::persist;
 
+pub use known::Known;
+
 /// Half-life of the sums, days.
 const HALF_LIFE: f64 = 14.0;
 /// Days of which raw counts are kept per slot of the day, to find recurring spikes.
 const RING_DAYS: usize = 14;
+/// Age in days that is a day, however it was added up.
+const FIRST_DAY: f64 = 0.999;
 /// Most recurring-spike slots.
 const MOST_SPIKES: usize = 16;
 /// Weights are scaled up instead of all sums down, until this.
@@ -35,6 +41,7 @@ pub struct Profile {
     /// ln of the level at the last fit.
     ln_level: f64,
     complexity: u8,
+    known: Known,
 }
 
 persist!(Profile {
@@ -49,7 +56,8 @@ persist!(Profile {
     spikes,
     coefficients,
     ln_level,
-    complexity
+    complexity,
+    known
 });
 
 impl Profile {
@@ -69,7 +77,13 @@ impl Profile {
             coefficients: vec![0.0],
             ln_level: 0.0,
             complexity: 0,
+            known: Known::default(),
         }
+    }
+
+    /// What it knows of the days of the week.
+    pub fn known(&self) -> Known {
+        self.known
     }
 
     /// Expected count of a slot in units of the level.
@@ -129,7 +143,7 @@ impl Profile {
 
     /// Fits anew, with the noise of counts at this level. Returns by how much the profile as a whole went up.
     pub fn refit(&mut self, level: f64, dispersion: f64, age_days: f64, events: f64) -> f64 {
-        let allowed = if age_days < 1.0 {
+        let allowed = if age_days < FIRST_DAY {
             Complexity::Constant
         } else if age_days < 8.0 || events < 100.0 {
             Complexity::Day
@@ -180,6 +194,9 @@ impl Profile {
         best.1.extend(spikes.iter().map(boost));
         self.spikes = spikes;
         self.complexity = best.0 as u8;
+        if allowed > Complexity::Constant {
+            self.known = Known::of(self.ring_days.iter().copied().filter(|day| *day != i64::MIN));
+        }
         self.coefficients = best.1;
         self.coefficients.shrink_to_fit();
         self.ln_level = level.ln();

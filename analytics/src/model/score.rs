@@ -2,7 +2,7 @@
 
 /// -log10 p and score, piecewise linear between.
 const CURVE: [(f64, f64); 7] =
-    [(1.3, 0.0), (3.0, 10.0), (4.0, 25.0), (5.0, 50.0), (6.3, 75.0), (12.0, 92.0), (50.0, 100.0)];
+    [(1.3, 0.0), (3.0, 10.0), (4.0, 25.0), (5.0, 50.0), (5.7, 75.0), (12.0, 92.0), (50.0, 100.0)];
 /// Fewer sessions than this above the expectation are never more than [`FEW_CAP`].
 const FEW: f64 = 3.0;
 const FEW_CAP: f64 = 40.0;

@@ -110,11 +110,16 @@ pub fn normal_score(p: f64) -> f64 {
 
 /// Share of buckets meant to lie above the threshold.
 const ABOVE: f64 = 0.02;
-/// How much past, in peaks, the model's own claim is worth.
+/// How much past, in peaks, the model's own claim is worth, and the mean excess of a model that claims too much, where 1 is
+/// what it claims.
 const PRIOR_PEAKS: f64 = 12.0;
+const DOUBTED: f64 = 1.2;
+/// Peaks that halve how much a shape is shrunk, and the heaviest one.
+const SHAPE_PEAKS: f64 = 20.0;
+const HEAVIEST: f64 = 0.3;
 /// A peak counts for no more than the third largest known one, within these bounds: a rare incident does not blind the
 /// series, and bursts that come again and again are its usual.
-const PEAK_CAP: (f64, f64) = (4.0, 20.0);
+const PEAK_CAP: (f64, f64) = (5.0, 20.0);
 /// Buckets below the threshold that end a cluster of peaks.
 const CLUSTER_GAP: u32 = 4;
 /// A cluster with a peak so far above the threshold is an incident: it counts as a peak, but its buckets say nothing of
@@ -162,24 +167,34 @@ impl Default for Calibration {
 impl Calibration {
     /// The surprise as the past would have it: never larger than the model's own.
     pub fn apply(&self, x: f64) -> f64 {
+        self.apply_to(x, 1.0)
+    }
+
+    /// The surprise as the past would have it, of models of counts: these, and means of them, know their tails less well
+    /// than they claim.
+    pub fn doubt(&self, x: f64) -> f64 {
+        self.apply_to(x, DOUBTED)
+    }
+
+    fn apply_to(&self, x: f64, prior: f64) -> f64 {
         let nominal = -ABOVE.ln();
         if x <= self.threshold.max(nominal) {
             // Between the model's and the past's threshold the rate is that of the past.
             return x.min(nominal);
         }
         let beyond = x - self.threshold;
-        let mean = (PRIOR_PEAKS + self.excess) / (PRIOR_PEAKS + self.peaks);
-        let shape = self.shape(mean);
+        let mean = (PRIOR_PEAKS * prior + self.excess) / (PRIOR_PEAKS + self.peaks);
+        let shape = self.shape(mean, prior);
         let tail =
             if shape < 1e-3 { beyond / mean } else { (1.0 + shape * beyond / (mean * (1.0 - shape))).ln() / shape };
         x.min(nominal + tail)
     }
 
     /// Shape of the generalised Pareto by moments, shrunk towards the exponential.
-    fn shape(&self, mean: f64) -> f64 {
-        let variance = (PRIOR_PEAKS * 2.0 + self.squares) / (PRIOR_PEAKS + self.peaks) - mean * mean;
+    fn shape(&self, mean: f64, prior: f64) -> f64 {
+        let variance = (PRIOR_PEAKS * 2.0 * prior * prior + self.squares) / (PRIOR_PEAKS + self.peaks) - mean * mean;
         let raw = 0.5 * (1.0 - mean * mean / variance.max(1e-6));
-        (raw * self.peaks / (self.peaks + 40.0)).clamp(0.0, 0.15)
+        (raw * self.peaks / (self.peaks + SHAPE_PEAKS)).clamp(0.0, HEAVIEST)
     }
 
     /// Learns one surprise.

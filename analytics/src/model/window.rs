@@ -21,14 +21,16 @@ pub struct Window {
     spread: f64,
     tail: Calibration,
     gathered: f64,
+    /// Mean share of variance that the buckets have in common.
+    common: f64,
 }
 
-persist!(Window { step, mean, filled, spread, tail, gathered });
+persist!(Window { step, mean, filled, spread, tail, gathered, common });
 
 impl Window {
     /// A window in which a new bucket has the weight `step`.
     pub fn new(step: f64) -> Self {
-        Self { step, mean: 0.0, filled: 0.0, spread: 1.0, tail: Calibration::default(), gathered: 0.0 }
+        Self { step, mean: 0.0, filled: 0.0, spread: 1.0, tail: Calibration::default(), gathered: 0.0, common: 0.0 }
     }
 
     /// How much above the expectation the window has gathered.
@@ -37,18 +39,21 @@ impl Window {
     }
 
     /// Takes a bucket in, its z-score and how much it is above the expectation, and returns the surprise of the window;
-    /// learns from it where `learn`.
-    pub fn observe(&mut self, z: f64, above: f64, learn: bool) -> f64 {
+    /// learns from it where `learn`. `common` is the share of the z-score's variance that neighbouring buckets have in
+    /// common, of which no mean rids them.
+    pub fn observe(&mut self, z: f64, above: f64, common: f64, learn: bool) -> f64 {
         self.gathered = self.gathered.mul_add(1.0 - self.step, above);
         let z = z.clamp(-CLIP.0, CLIP.1);
         // A dip before a rise must not hide it.
         self.mean = (self.mean + self.step * (z - self.mean)).max(-LOWEST * self.nominal());
         self.filled += self.step * (1.0 - self.filled);
+        self.common += self.step * (common - self.common);
         let raw = -ln_normal_upper(self.standard().max(-3.0));
-        let surprise = self.tail.apply(raw);
+        let surprise = self.tail.doubt(raw);
         if learn && self.filled > 0.6 {
             if self.mean > 0.0 {
-                let square = (self.mean / self.nominal()).powi(2).min(4.0 * self.spread);
+                let square =
+                    ((self.mean / self.nominal()).powi(2) / (1.0 - self.common).max(0.05)).min(4.0 * self.spread);
                 self.spread += SPREAD_STEP * (square - self.spread);
             }
             self.tail.learn(raw);
@@ -63,7 +68,12 @@ impl Window {
 
     /// The mean in units of its usual deviation.
     pub fn standard(&self) -> f64 {
-        self.mean / (self.nominal() * self.spread.sqrt().max(0.7))
+        self.mean / self.variance(self.spread.max(0.49)).sqrt()
+    }
+
+    /// Variance of the mean, of which independent buckets have `spread` times the nominal one.
+    fn variance(&self, spread: f64) -> f64 {
+        self.nominal().powi(2) * spread * (1.0 - self.common) + self.common
     }
 
     /// An incident is over: its share of the mean goes quickly.

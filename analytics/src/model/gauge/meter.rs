@@ -255,7 +255,7 @@ impl Meter {
                 if alarmed > 0 && z < 1.0 {
                     window.relax();
                 }
-                most = most.max(window.observe(z, 0.0, learn));
+                most = most.max(window.observe(z, 0.0, 0.0, learn));
             }
             if known && (z >= 0.5 || single >= 3.0) { most } else { 0.0 }
         };

@@ -51,7 +51,7 @@ fn highest(change: impl Fn(i64, &Local) -> Option<f64>) -> [[f64; 2]; 3] {
     highest
 }
 
-/// No alarm (75: one bucket in two million), and no more than chance makes of 2,700 buckets with noise (50: one in a hundred
+/// No alarm (75: one bucket in half a million), and no more than chance makes of 2,700 buckets with noise (50: one in a hundred
 /// thousand, so twice in one series is no chance).
 fn quiet(scores: [[f64; 2]; 3]) {
     assert!(scores.iter().all(|[most, second]| *most < 75.0 && *second < 50.0), "{scores:?}");
