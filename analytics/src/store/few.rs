@@ -10,6 +10,8 @@ use arrow::datatypes::{
 };
 use foldhash::HashMap;
 
+use crate::store::order::addresses;
+
 /// Rows that are compared at once.
 const BLOCK: usize = 1_024;
 /// Longer texts are left to the library, which shortens them in statistics.
@@ -85,7 +87,10 @@ pub(super) fn few(column: &ArrayRef) -> Option<Few> {
         DataType::UInt32 => numbers::<UInt32Type>(column, Value::Word),
         DataType::UInt64 => numbers::<UInt64Type>(column, Value::Long),
         DataType::Utf8 => bytes(column.as_string::<i32>()),
-        DataType::Binary => bytes(column.as_binary::<i32>()),
+        DataType::Binary => match addresses(column) {
+            Some(all) => numbered(all.iter().copied(), |address| Value::Bytes(address.to_vec())),
+            None => bytes(column.as_binary::<i32>()),
+        },
         _ => None,
     }
 }

@@ -97,7 +97,7 @@ impl<'a> Keys<'a> {
 }
 
 /// The values of a column of addresses, `None` for another column.
-fn addresses(column: &ArrayRef) -> Option<&[Address]> {
+pub(super) fn addresses(column: &ArrayRef) -> Option<&[Address]> {
     let values = column.as_binary_opt::<i32>().filter(|values| values.null_count() == 0)?;
     let even = values.offsets().lengths().all(|length| length == size_of::<Address>());
     let bytes = &values.value_data()[values.offsets()[0] as usize..];
