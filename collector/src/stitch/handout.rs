@@ -129,14 +129,7 @@ impl Stitcher {
     }
 
     /// Hands out a session, of whose key this is the hash.
-    pub(super) fn emit(
-        &mut self,
-        slot: Slot,
-        hash: u64,
-        reason: EndReason,
-        now: Micros,
-        out: &mut Vec<SessionRecord>,
-    ) {
+    pub(super) fn emit(&mut self, slot: Slot, hash: u64, reason: EndReason, now: Micros, out: &mut Vec<SessionRecord>) {
         let Some(session) = self.held.get(slot) else { return };
         let next = session.next;
         let record = record::record(session, reason, &self.exporters, &self.settings);
