@@ -115,7 +115,7 @@ fn numbered<T: Copy + Hash + Ord>(rows: impl ExactSizeIterator<Item = T>, value:
     let mut values: Vec<(T, u16)> = known.into_iter().collect();
     values.sort_unstable();
     let mut places = vec![0; values.len()];
-    for (place, &(_, number)) in (0..).zip(&values) {
+    for (place, &(_, number)) in (0..=u16::MAX).zip(&values) {
         places[usize::from(number)] = place;
     }
     numbers.iter_mut().for_each(|number| *number = places[usize::from(*number)]);

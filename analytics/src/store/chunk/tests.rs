@@ -4,7 +4,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use arrow::array::{
-    BinaryArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array, UInt16Array,
+    ArrayRef, BinaryArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array, UInt16Array,
     UInt32Array, UInt64Array,
 };
 use parquet::arrow::ArrowWriter;
