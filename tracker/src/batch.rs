@@ -35,13 +35,20 @@ pub enum BatchError {
     Name(#[from] UnknownName),
 }
 
+/// The columns in the order of the schema: name, builder, and what a record has for it.
 macro_rules! columns {
-    ($($field:ident: $builder:ty,)+) => {
+    ($record:ident: $($field:ident: $builder:ty = $value:expr,)+) => {
         /// Collects session records into one Arrow batch of [`session_schema`].
         #[derive(Debug, Default)]
         pub struct SessionBatchBuilder { rows: usize, $($field: $builder,)+ }
 
         impl SessionBatchBuilder {
+            /// Appends records, column by column.
+            pub fn extend(&mut self, records: &[SessionRecord]) {
+                self.rows += records.len();
+                $(self.$field.extend(records.iter().map(|$record| $value));)+
+            }
+
             /// The rows so far as one batch; the builder is empty afterwards.
             pub fn finish(&mut self) -> Result<RecordBatch, BatchError> {
                 self.rows = 0;
@@ -61,57 +68,57 @@ macro_rules! columns {
     };
 }
 
-columns! {
-    session_id: Numbers<UInt64Type>,
-    start: Numbers<TimestampMicrosecondType>,
-    end: Numbers<TimestampMicrosecondType>,
-    proto: NumberRuns<UInt8Type>,
-    client_ip: Addresses,
-    server_ip: Addresses,
-    client_port: Numbers<UInt16Type>,
-    server_port: Numbers<UInt16Type>,
-    service: NameRuns,
-    perspective: NameRuns,
-    outcome_class: NameRuns,
-    outcome: NameRuns,
-    confidence: NameRuns,
-    inferred: BooleanBuilder,
-    end_reason: NameRuns,
-    client_packets: Numbers<UInt64Type>,
-    server_packets: Numbers<UInt64Type>,
-    client_bytes: Numbers<UInt64Type>,
-    server_bytes: Numbers<UInt64Type>,
-    client_tcp_flags: NumberRuns<UInt16Type>,
-    server_tcp_flags: NumberRuns<UInt16Type>,
-    syn_count: NumberRuns<UInt32Type>,
-    conn_state: NameRuns,
-    history: StringBuilder,
-    icmp: TextRuns,
-    origin: NameRuns,
-    export_type: NameRuns,
-    observer: TextRuns,
-    observers: TextRuns,
-    domain: NumberRuns<UInt32Type>,
-    sampling: NumberRuns<UInt32Type>,
-    vlan: NumberRuns<UInt16Type>,
-    tunnel: NumberRuns<UInt32Type>,
-    input_interface: NumberRuns<UInt32Type>,
-    output_interface: NumberRuns<UInt32Type>,
-    client_asn: NumberRuns<UInt32Type>,
-    client_as_org: TextRuns,
-    client_country: TextRuns,
-    client_host: TextRuns,
-    server_asn: NumberRuns<UInt32Type>,
-    server_as_org: TextRuns,
-    server_country: TextRuns,
-    server_host: TextRuns,
-    client_payload_bytes: NumberRuns<UInt64Type>,
-    server_payload_bytes: NumberRuns<UInt64Type>,
-    client_city: TextRuns,
-    server_city: TextRuns,
-    observer_name: TextRuns,
-    input_interface_name: TextRuns,
-    output_interface_name: TextRuns,
+columns! { record:
+    session_id: Numbers<UInt64Type> = record.session_id,
+    start: Numbers<TimestampMicrosecondType> = record.start,
+    end: Numbers<TimestampMicrosecondType> = record.end,
+    proto: NumberRuns<UInt8Type> = Some(record.proto),
+    client_ip: Addresses = address_key(record.client.ip),
+    server_ip: Addresses = address_key(record.server.ip),
+    client_port: Numbers<UInt16Type> = record.client.port,
+    server_port: Numbers<UInt16Type> = record.server.port,
+    service: NameRuns = service_name(record.proto, record.server.port),
+    perspective: NameRuns = Some(record.perspective.as_str()),
+    outcome_class: NameRuns = Some(record.outcome.class().as_str()),
+    outcome: NameRuns = Some(record.outcome.as_str()),
+    confidence: NameRuns = Some(record.confidence.as_str()),
+    inferred: BooleanBuilder = Some(record.inferred),
+    end_reason: NameRuns = Some(record.end_reason.as_str()),
+    client_packets: Numbers<UInt64Type> = record.sent.packets,
+    server_packets: Numbers<UInt64Type> = record.received.packets,
+    client_bytes: Numbers<UInt64Type> = record.sent.bytes,
+    server_bytes: Numbers<UInt64Type> = record.received.bytes,
+    client_tcp_flags: NumberRuns<UInt16Type> = record.sent.tcp_flags,
+    server_tcp_flags: NumberRuns<UInt16Type> = record.received.tcp_flags,
+    syn_count: NumberRuns<UInt32Type> = Some(record.syn_count),
+    conn_state: NameRuns = record.conn_state,
+    history: StringBuilder = record.history.as_deref(),
+    icmp: TextRuns = record.icmp.map(|icmp| format!("{}/{}", icmp.kind, icmp.code)),
+    origin: NameRuns = Some(record.origin.as_str()),
+    export_type: NameRuns = Some(record.export_type.as_str()),
+    observer: TextRuns = Some(&record.observer),
+    observers: TextRuns = (!record.observers.is_empty()).then(|| record.observers.join(",")),
+    domain: NumberRuns<UInt32Type> = Some(record.domain),
+    sampling: NumberRuns<UInt32Type> = Some(record.sampling),
+    vlan: NumberRuns<UInt16Type> = record.vlan,
+    tunnel: NumberRuns<UInt32Type> = record.tunnel,
+    input_interface: NumberRuns<UInt32Type> = record.input_interface,
+    output_interface: NumberRuns<UInt32Type> = record.output_interface,
+    client_asn: NumberRuns<UInt32Type> = record.client_info.asn,
+    client_as_org: TextRuns = record.client_info.as_org.as_deref(),
+    client_country: TextRuns = record.client_info.country.as_deref(),
+    client_host: TextRuns = record.client_info.host.as_deref(),
+    server_asn: NumberRuns<UInt32Type> = record.server_info.asn,
+    server_as_org: TextRuns = record.server_info.as_org.as_deref(),
+    server_country: TextRuns = record.server_info.country.as_deref(),
+    server_host: TextRuns = record.server_info.host.as_deref(),
+    client_payload_bytes: NumberRuns<UInt64Type> = record.client_payload,
+    server_payload_bytes: NumberRuns<UInt64Type> = record.server_payload,
+    client_city: TextRuns = record.client_info.city.as_deref(),
+    server_city: TextRuns = record.server_info.city.as_deref(),
+    observer_name: TextRuns = record.observer_name.as_deref(),
+    input_interface_name: TextRuns = record.input_interface_name.as_deref(),
+    output_interface_name: TextRuns = record.output_interface_name.as_deref(),
 }
 
 impl SessionBatchBuilder {
@@ -127,57 +134,7 @@ impl SessionBatchBuilder {
 
     /// Appends one record.
     pub fn push(&mut self, record: &SessionRecord) {
-        self.rows += 1;
-        self.session_id.append_value(record.session_id);
-        self.start.append_value(record.start);
-        self.end.append_value(record.end);
-        self.proto.append_value(record.proto);
-        self.client_ip.append_value(address_key(record.client.ip));
-        self.server_ip.append_value(address_key(record.server.ip));
-        self.client_port.append_value(record.client.port);
-        self.server_port.append_value(record.server.port);
-        self.service.append_option(service_name(record.proto, record.server.port));
-        self.perspective.append_value(record.perspective.as_str());
-        self.outcome_class.append_value(record.outcome.class().as_str());
-        self.outcome.append_value(record.outcome.as_str());
-        self.confidence.append_value(record.confidence.as_str());
-        self.inferred.append_value(record.inferred);
-        self.end_reason.append_value(record.end_reason.as_str());
-        self.client_packets.append_value(record.sent.packets);
-        self.server_packets.append_value(record.received.packets);
-        self.client_bytes.append_value(record.sent.bytes);
-        self.server_bytes.append_value(record.received.bytes);
-        self.client_tcp_flags.append_option(record.sent.tcp_flags);
-        self.server_tcp_flags.append_option(record.received.tcp_flags);
-        self.syn_count.append_value(record.syn_count);
-        self.conn_state.append_option(record.conn_state);
-        self.history.append_option(record.history.as_deref());
-        self.icmp.append_option(record.icmp.map(|icmp| format!("{}/{}", icmp.kind, icmp.code)));
-        self.origin.append_value(record.origin.as_str());
-        self.export_type.append_value(record.export_type.as_str());
-        self.observer.append_value(&record.observer);
-        self.observers.append_option((!record.observers.is_empty()).then(|| record.observers.join(",")));
-        self.domain.append_value(record.domain);
-        self.sampling.append_value(record.sampling);
-        self.vlan.append_option(record.vlan);
-        self.tunnel.append_option(record.tunnel);
-        self.input_interface.append_option(record.input_interface);
-        self.output_interface.append_option(record.output_interface);
-        self.client_asn.append_option(record.client_info.asn);
-        self.client_as_org.append_option(record.client_info.as_org.as_deref());
-        self.client_country.append_option(record.client_info.country.as_deref());
-        self.client_host.append_option(record.client_info.host.as_deref());
-        self.server_asn.append_option(record.server_info.asn);
-        self.server_as_org.append_option(record.server_info.as_org.as_deref());
-        self.server_country.append_option(record.server_info.country.as_deref());
-        self.server_host.append_option(record.server_info.host.as_deref());
-        self.client_payload_bytes.append_option(record.client_payload);
-        self.server_payload_bytes.append_option(record.server_payload);
-        self.client_city.append_option(record.client_info.city.as_deref());
-        self.server_city.append_option(record.server_info.city.as_deref());
-        self.observer_name.append_option(record.observer_name.as_deref());
-        self.input_interface_name.append_option(record.input_interface_name.as_deref());
-        self.output_interface_name.append_option(record.output_interface_name.as_deref());
+        self.extend(std::slice::from_ref(record));
     }
 }
 

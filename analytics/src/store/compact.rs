@@ -15,7 +15,6 @@ use ulid::Ulid;
 use crate::error::Result;
 use crate::store::footer::{Original, REPLACES, SessionFile};
 use crate::store::layout::{HOUR, LATEST, hour_folder};
-use crate::store::order::sorted;
 use crate::store::page::read_through;
 use crate::store::{SessionStore, seal};
 
@@ -68,11 +67,10 @@ impl SessionStore {
         if originals.len() < 2 {
             return Ok(0);
         }
-        let batch = sorted(&batches)?;
         let id = Ulid::from_datetime(UNIX_EPOCH + Duration::from_micros(u64::try_from(now).unwrap_or(0)));
         let target = hour_folder(self.root(), hour).join(format!("{MERGED}-{}.parquet", id.to_string()));
         let notes = [(REPLACES, Original::note(&originals))];
-        seal::write_parquet(self.root(), &target, batch.schema(), &[batch], &notes)?;
+        seal::write_sessions(self.root(), &target, &batches, &notes)?;
         Ok(originals.len())
     }
 

@@ -2,10 +2,11 @@
 //!
 //! Owns the path layout, the write-once guarantee and the catalogue of files; must not know counts, models or HTTP.
 
+mod chunk;
 mod compact;
+mod few;
 pub(crate) mod files;
 pub(crate) mod filter;
-mod flat;
 pub(crate) mod footer;
 mod horizon;
 mod ids;

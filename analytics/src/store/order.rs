@@ -5,29 +5,34 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, UInt32Array};
-use arrow::compute::{concat_batches, take};
+use arrow::buffer::OffsetBuffer;
+use arrow::compute::take;
 use arrow::datatypes::{TimestampMicrosecondType, UInt16Type};
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use tracker::{BatchError, session_schema};
+use tracker::BatchError;
 
-use crate::error::Result;
-use crate::store::flat::is_flat;
+/// An address as it is stored.
+type Address = [u8; 16];
 
 /// An IPv4 address as it is stored: v4-mapped.
 const MAPPED: u128 = 0xffff << 32;
 
+/// Where the parts of a packed key begin, and their bits: server, port, client, end.
+const PARTS: [(u32, u32); 4] = [(96, 32), (80, 16), (48, 32), (0, 48)];
+
 /// The columns that rows are sorted by.
 struct Keys<'a> {
-    server: &'a BinaryArray,
+    server: &'a [Address],
     port: &'a [u16],
-    client: &'a BinaryArray,
+    client: &'a [Address],
     end: &'a [i64],
 }
 
 impl<'a> Keys<'a> {
-    fn of(batch: &'a RecordBatch) -> std::result::Result<Self, BatchError> {
+    fn of(batch: &'a RecordBatch) -> Result<Self, BatchError> {
         let column = |name| batch.column_by_name(name).ok_or(BatchError::Column(name));
-        let address = |name| column(name)?.as_binary_opt::<i32>().ok_or(BatchError::Column(name));
+        let address = |name| column(name).and_then(|column| addresses(column).ok_or(BatchError::Column(name)));
         Ok(Self {
             server: address("server_ip")?,
             client: address("client_ip")?,
@@ -43,7 +48,8 @@ impl<'a> Keys<'a> {
     }
 
     fn wide(&self, row: usize) -> (u128, u16, u128, i64) {
-        (number(self.server.value(row)), self.port[row], number(self.client.value(row)), self.end[row])
+        let [server, client] = [self.server, self.client].map(|addresses| u128::from_be_bytes(addresses[row]));
+        (server, self.port[row], client, self.end[row])
     }
 
     /// The same key in 128 bits, where both addresses are IPv4 and `end` is no more than 48 bits after `first`.
@@ -64,59 +70,62 @@ impl<'a> Keys<'a> {
         })
     }
 
-    /// The same by packed keys, where all rows have one.
+    /// The same by packed keys, where all rows have one: by numbers of 64 bits, of which the upper ones are as much of the key
+    /// as there is room for, and the lower ones the row.
     fn packed_order(&self, first: i64) -> Option<Vec<u32>> {
-        let mut packed = Vec::with_capacity(self.server.len());
-        for row in 0..self.server.len() {
-            packed.push(self.packed(row, first)?);
-        }
-        // Bits in front that are the same in all rows decide nothing. Of the others the first 64 nearly always do.
-        let differ = packed.iter().fold(0, |differ, key| differ | (key ^ packed[0]));
-        let same = differ.leading_zeros().min(64);
-        let mut keys: Vec<(u64, u32)> =
-            packed.iter().zip(0..).map(|(key, row)| (((key << same) >> 64) as u64, row)).collect();
+        let rows = self.server.len();
+        let start = self.packed(0, first)?;
+        let differ = (0..rows).try_fold(0, |differ, row| Some(differ | (self.packed(row, first)? ^ start)))?;
+        // Bits at the upper end of a part of the key that are the same in all rows decide nothing.
+        let ones = |bits: u32| (1_u128 << bits) - 1;
+        let parts = PARTS.map(|(at, bits)| (at, 128 - (differ >> at & ones(bits)).leading_zeros()));
+        let dense = |key: u128| parts.iter().fold(0, |dense, &(at, bits)| dense << bits | key >> at & ones(bits));
+        let unused = 128 - parts.iter().map(|&(_, bits)| bits).sum::<u32>();
+        let row_bits = usize::BITS - (rows - 1).leading_zeros();
+        let key = |row: usize| {
+            let dense = self.packed(row, first).map_or(0, dense).unbounded_shl(unused);
+            ((dense >> 64) as u64) >> row_bits << row_bits | row as u64
+        };
+        let mut keys: Vec<u64> = (0..rows).map(key).collect();
         keys.sort_unstable();
-        for alike in keys.chunk_by_mut(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
-            alike.sort_by_key(|&(_, row)| packed[row as usize]);
+        let row = |key: u64| (key & ones(row_bits) as u64) as u32;
+        for alike in keys.chunk_by_mut(|a, b| a >> row_bits == b >> row_bits).filter(|alike| alike.len() > 1) {
+            alike.sort_by_key(|&key| self.wide(row(key) as usize));
         }
-        Some(keys.into_iter().map(|(_, row)| row).collect())
+        Some(keys.into_iter().map(row).collect())
     }
 }
 
-fn number(address: &[u8]) -> u128 {
-    address.try_into().map_or(0, u128::from_be_bytes)
+/// The values of a column of addresses, `None` for another column.
+pub(super) fn addresses(column: &ArrayRef) -> Option<&[Address]> {
+    let values = column.as_binary_opt::<i32>().filter(|values| values.null_count() == 0)?;
+    let even = values.offsets().lengths().all(|length| length == size_of::<Address>());
+    let bytes = &values.value_data()[values.offsets()[0] as usize..];
+    even.then_some(bytes.as_chunks().0)
 }
 
-/// The rows of these batches as one batch in file order.
-pub(crate) fn sorted(batches: &[RecordBatch]) -> Result<RecordBatch> {
-    let batch = match batches {
-        [one] => one.clone(),
-        _ => concat_batches(&batches.first().map_or_else(session_schema, RecordBatch::schema), batches)?,
-    };
-    let order = Keys::of(&batch)?.order();
-    if order.is_sorted() {
-        return Ok(batch);
-    }
-    reordered(&batch, &UInt32Array::from(order))
+/// The rows of session batches in file order; `None` where they are in it already.
+pub(super) fn file_order(rows: &RecordBatch) -> Result<Option<UInt32Array>, BatchError> {
+    let order = if rows.num_rows() > 0 { Keys::of(rows)?.order() } else { Vec::new() };
+    Ok((!order.is_sorted()).then(|| order.into()))
 }
 
-/// The rows in this order. Columns whose rows are all alike stay as they are.
-fn reordered(batch: &RecordBatch, order: &UInt32Array) -> Result<RecordBatch> {
-    let column = |column: &ArrayRef| match is_flat(column) {
-        true => Ok(Arc::clone(column)),
-        false => take(column, order, None),
-    };
-    let columns = batch.columns().iter().map(column).collect::<std::result::Result<_, _>>()?;
-    Ok(RecordBatch::try_new(batch.schema(), columns)?)
+/// The rows of a column in this order.
+pub(super) fn reordered(column: &ArrayRef, order: &UInt32Array) -> Result<ArrayRef, ArrowError> {
+    let Some(addresses) = addresses(column) else { return take(column, order, None) };
+    let taken: Vec<u128> = order.values().iter().map(|&row| u128::from_ne_bytes(addresses[row as usize])).collect();
+    let offsets = OffsetBuffer::from_repeated_length(size_of::<Address>(), taken.len());
+    Ok(Arc::new(BinaryArray::new(offsets, taken.into(), None)))
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
 
+    use arrow::compute::concat_batches;
     use proptest::prelude::*;
-    use tracker::SessionBatchBuilder;
     use tracker::record::{Endpoint, SessionRecord};
+    use tracker::{SessionBatchBuilder, session_schema};
 
     use super::*;
 
@@ -144,7 +153,14 @@ mod tests {
 
     fn check(rows: &[(IpAddr, u16, IpAddr, i64)]) {
         let (left, right) = rows.split_at(rows.len() / 2);
-        let sorted = sorted(&[batch(left), batch(right)]).unwrap();
+        let given = concat_batches(&session_schema(), &[batch(left), batch(right)]).unwrap();
+        let sorted = match file_order(&given).unwrap() {
+            Some(order) => {
+                let columns = given.columns().iter().map(|column| reordered(column, &order).unwrap()).collect();
+                RecordBatch::try_new(session_schema(), columns).unwrap()
+            }
+            None => given,
+        };
         let keys = Keys::of(&sorted).unwrap();
         let found: Vec<_> = (0..rows.len()).map(|row| keys.wide(row)).collect();
         let all = batch(rows);

@@ -7,6 +7,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::{Array, UInt32Array};
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -16,10 +17,13 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+use tracker::session_schema;
 
 use crate::error::{Result, StoreError};
-use crate::store::flat;
+use crate::store::chunk::chunk;
+use crate::store::few::{Few, few, only};
 use crate::store::layout::TEMPORARY;
+use crate::store::order::{file_order, reordered};
 
 /// A column of hashes: neither a dictionary nor compression would gain anything.
 const HASH_COLUMN: &str = "session_id";
@@ -27,6 +31,9 @@ const HASH_COLUMN: &str = "session_id";
 /// Columns of numbers that hardly repeat and lie close together: their differences are stored, in as many bits as needed.
 const MEASURE_COLUMNS: [&str; 7] =
     ["start", "end", "client_port", "client_packets", "server_packets", "client_bytes", "server_bytes"];
+
+/// Rows of a page at most.
+pub(super) const PAGE: usize = 8_192;
 
 /// Rows of a row group at most.
 const ROW_GROUP: usize = 131_072;
@@ -38,7 +45,7 @@ pub fn properties(notes: &[(&str, String)]) -> WriterProperties {
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(ROW_GROUP))
-        .set_data_page_row_count_limit(8_192)
+        .set_data_page_row_count_limit(PAGE)
         .set_key_value_metadata(Some(notes));
     let hash = ColumnPath::from(HASH_COLUMN);
     builder = builder
@@ -64,47 +71,88 @@ pub fn write_parquet(
     batches: &[RecordBatch],
     notes: &[(&str, String)],
 ) -> Result<()> {
-    let rows = match batches {
-        [one] => one.clone(),
-        _ => concat_batches(&schema, batches)?,
-    };
+    let rows = together(&schema, batches)?;
+    write_ordered(root, target, schema, &rows, None, notes)
+}
+
+/// Writes sessions, in the order that session files have; how many.
+///
+/// # Errors
+/// As [`write_parquet`]; the columns are not those of sessions.
+pub fn write_sessions(root: &Path, target: &Path, batches: &[RecordBatch], notes: &[(&str, String)]) -> Result<usize> {
+    let rows = together(&session_schema(), batches)?;
+    write_ordered(root, target, rows.schema(), &rows, file_order(&rows)?.as_ref(), notes)?;
+    Ok(rows.num_rows())
+}
+
+fn together(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch> {
+    match batches {
+        [one] => Ok(one.clone()),
+        _ => Ok(concat_batches(schema, batches)?),
+    }
+}
+
+fn write_ordered(
+    root: &Path,
+    target: &Path,
+    schema: SchemaRef,
+    rows: &RecordBatch,
+    order: Option<&UInt32Array>,
+    notes: &[(&str, String)],
+) -> Result<()> {
     write_sealed(root, target, |file| {
         let fail = |source| StoreError::Parquet { action: "write", path: target.to_owned(), source };
-        let inner = write_rows(BufWriter::new(file), schema, &rows, notes).map_err(fail)?;
+        let inner = write_rows(BufWriter::new(file), schema, rows, order, notes).map_err(fail)?;
         inner.into_inner().map_err(|e| StoreError::io("write", target)(e.into_error()))?;
         Ok(())
     })
 }
 
-/// Writes row groups column by column, those with one value in all rows [in a form of their own](flat).
+/// Writes row groups column by column, those with few values [in a way of our own](chunk). A column is put in order when it is
+/// written, so that no second copy of all of them is made.
 fn write_rows<W: Write + Send>(
     out: W,
     schema: SchemaRef,
     rows: &RecordBatch,
+    order: Option<&UInt32Array>,
     notes: &[(&str, String)],
 ) -> parquet::errors::Result<W> {
-    let alike: Vec<Option<flat::Only>> = rows.columns().iter().map(flat::only).collect();
-    let mut properties = properties(notes).into_builder();
-    for (field, _) in schema.fields().iter().zip(&alike).filter(|(_, only)| only.is_some()) {
-        // There is nothing to compress, so no compressor is set up.
-        let column = ColumnPath::from(field.name().as_str());
-        properties = properties.set_column_compression(column, Compression::UNCOMPRESSED);
+    let mut properties = properties(notes);
+    let mut columns = Vec::with_capacity(rows.num_columns());
+    for (field, column) in schema.fields().iter().zip(rows.columns()) {
+        let path = ColumnPath::from(field.name().as_str());
+        let with_dictionary = properties.dictionary_enabled(&path);
+        let few = if with_dictionary { few(column) } else { only(column).map(Few::from) };
+        if few.is_some() {
+            // The library has nothing to do, so it need not set up a compressor.
+            properties = properties.into_builder().set_column_compression(path, Compression::UNCOMPRESSED).build();
+        }
+        columns.push((few, column));
     }
-    let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties.build()))?;
-    let (mut file, columns) = writer.into_serialized_writer()?;
+    let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))?;
+    let (mut file, writers) = writer.into_serialized_writer()?;
     let descriptions = file.schema_descr().columns().to_vec();
-    let starts = (0..rows.num_rows()).step_by(ROW_GROUP);
-    for (number, start) in starts.enumerate() {
-        let part = rows.slice(start, ROW_GROUP.min(rows.num_rows() - start));
+    for (number, start) in (0..rows.num_rows()).step_by(ROW_GROUP).enumerate() {
+        let length = ROW_GROUP.min(rows.num_rows() - start);
+        let order = order.map(|order| order.slice(start, length));
         let mut group = file.next_row_group()?;
         // Every column is a leaf: nothing in the store is nested.
-        for (index, mut writer) in columns.create_column_writers(number)?.into_iter().enumerate() {
-            if let Some(only) = &alike[index] {
-                let (chunk, close) = flat::chunk(only, part.num_rows(), &descriptions[index])?;
+        for (index, mut writer) in writers.create_column_writers(number)?.into_iter().enumerate() {
+            let (few, column) = &columns[index];
+            if let Some(few) = few {
+                let part = match &order {
+                    Some(order) => few.part(order.values().iter().map(|&row| row as usize)),
+                    None => few.part(start..start + length),
+                };
+                let (chunk, close) = chunk(&part, length, &descriptions[index])?;
                 group.append_column(&chunk, close)?;
                 continue;
             }
-            for leaf in compute_leaves(schema.field(index), part.column(index))? {
+            let part = match &order {
+                Some(order) if column.null_count() < column.len() => reordered(column, order)?,
+                _ => column.slice(start, length),
+            };
+            for leaf in compute_leaves(schema.field(index), &part)? {
                 writer.write(&leaf)?;
             }
             writer.close()?.append_to_row_group(&mut group)?;

@@ -14,7 +14,6 @@ use ulid::Ulid;
 
 use crate::error::Result;
 use crate::store::layout::{LATEST, hour_folder, hour_of};
-use crate::store::order::sorted;
 use crate::store::{SessionStore, seal};
 
 /// Unflushed rows are kept up to this many times `max_rows` while the disk refuses.
@@ -143,14 +142,13 @@ impl SessionWriter {
 
     fn flush_at(&mut self, now: Micros) -> Result<()> {
         while let Some((&hour, batches)) = self.waiting.first_key_value() {
-            let batch = sorted(batches)?;
             let id = Ulid::from_datetime(UNIX_EPOCH + Duration::from_micros(u64::try_from(now).unwrap_or(0)));
             let target =
                 hour_folder(self.store.root(), hour).join(format!("{}-{}.parquet", self.prefix, id.to_string()));
-            seal::write_parquet(self.store.root(), &target, batch.schema(), std::slice::from_ref(&batch), &[])?;
+            let rows = seal::write_sessions(self.store.root(), &target, batches, &[])?;
             self.waiting.pop_first();
-            self.rows -= batch.num_rows();
-            self.stats.rows_written += batch.num_rows() as u64;
+            self.rows -= rows;
+            self.stats.rows_written += rows as u64;
             self.stats.files += 1;
         }
         self.oldest = None;

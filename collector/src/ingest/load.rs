@@ -13,6 +13,9 @@ use crate::exporters::{ExporterStats, decoder_stats, join};
 use crate::netflow::{Decoder, DecoderSettings, Drops, FlowRecord};
 use crate::stitch::StitchSettings;
 
+/// Records of one export time that are stitched together, about.
+const BLOCK: usize = 256;
+
 /// How files are ingested.
 #[derive(Debug, Clone)]
 pub struct LoadSettings {
@@ -44,6 +47,7 @@ pub struct LoadSummary {
 pub struct Loader<S> {
     decoder: Decoder,
     stage: Stage<S>,
+    /// Records that were exported at `now` and are still to be stitched.
     flows: Vec<FlowRecord>,
     /// The latest export time.
     now: Micros,
@@ -69,11 +73,24 @@ impl<S: RecordSink> Loader<S> {
     /// When the sink refuses.
     pub fn datagram(&mut self, source: SocketAddr, received: Micros, payload: &[u8]) -> Result<(), IngestError> {
         self.bytes += payload.len() as u64;
-        self.flows.clear();
+        let waiting = self.flows.len();
         let exported = self.decoder.decode(source, received, payload, &mut self.flows);
         // Exporters' clocks differ; the clock of replay only moves forward.
-        self.now = self.now.max(exported.unwrap_or(0));
+        let now = self.now.max(exported.unwrap_or(0));
+        if now > self.now {
+            let fresh = self.flows.split_off(waiting);
+            self.stitch()?;
+            (self.now, self.flows) = (now, fresh);
+        } else if self.flows.len() < BLOCK {
+            return Ok(());
+        }
+        self.stitch()
+    }
+
+    /// Stitches what waits.
+    fn stitch(&mut self) -> Result<(), IngestError> {
         self.stage.flows(&self.flows, self.now)?;
+        self.flows.clear();
         self.stage.tick(self.now)
     }
 
@@ -83,6 +100,7 @@ impl<S: RecordSink> Loader<S> {
     /// When the sink refuses.
     pub fn finish(mut self) -> Result<LoadSummary, IngestError> {
         self.decoder.finish();
+        self.stitch()?;
         self.stage.finish(self.now)?;
         let totals = self.decoder.totals();
         let counters = IngestCounters {

@@ -108,17 +108,20 @@ impl<S: RecordSink> Stage<S> {
     /// Moves finished sessions into the batch.
     fn collect(&mut self, now: Micros) -> Result<(), IngestError> {
         let mut sessions = std::mem::take(&mut self.sessions);
-        let mut result = Ok(());
-        for session in &sessions {
-            if !self.before.is_empty() && self.before.contains(&session.session_id) {
-                self.known += 1;
-                continue;
-            }
-            self.batch.push(session);
+        if !self.before.is_empty() {
+            let all = sessions.len();
+            sessions.retain(|session| !self.before.contains(&session.session_id));
+            self.known += (all - sessions.len()) as u64;
+        }
+        let (mut rest, mut result) = (sessions.as_slice(), Ok(()));
+        while !rest.is_empty() {
+            let (fit, more) = rest.split_at(rest.len().min(self.rows - self.batch.len()));
+            self.batch.extend(fit);
             self.oldest.get_or_insert(now);
-            if self.batch.len() >= self.rows {
+            if self.batch.len() == self.rows {
                 result = result.and(self.flush(now));
             }
+            rest = more;
         }
         // The allocation is kept for the next round.
         sessions.clear();

@@ -28,14 +28,10 @@ impl Stitcher {
         for _ in 0..BLOCKS {
             entries.clear();
             entries.extend(std::iter::from_fn(|| self.due.pop_due(now)).take(AHEAD));
-            let held = || entries.iter().filter_map(|&(_, slot)| self.held.get(slot));
-            held().for_each(Session::touch);
-            self.work.hashes.clear();
-            self.work.hashes.extend(held().map(|session| self.seed.hash_one(session.key)));
-            self.index.prepare(self.work.hashes.iter().copied());
-            for &(at, slot) in &entries {
+            let hashes = self.approach(&entries);
+            for (&(at, slot), hash) in entries.iter().zip(hashes) {
                 if self.is_due(at, slot) {
-                    self.emit(slot, EndReason::Idle, now, out);
+                    self.emit(slot, hash, EndReason::Idle, now, out);
                 }
             }
             self.forget(now);
@@ -64,15 +60,27 @@ impl Stitcher {
         }
         let rest = last.len().saturating_sub(AHEAD * BLOCKS);
         for block in last[rest..].rchunks(AHEAD) {
-            block.iter().filter_map(|&(_, slot)| self.held.get(slot)).for_each(Session::touch);
-            for &(at, slot) in block.iter().rev() {
-                self.emit(slot, EndReason::Forced, at, out);
+            let hashes = self.approach(block);
+            for (number, &(at, slot)) in block.iter().enumerate().rev() {
+                self.emit(slot, hashes[number], EndReason::Forced, at, out);
             }
             self.forget(block[0].0);
         }
         last.truncate(rest);
         self.work.last = last;
         rest > 0
+    }
+
+    /// Has the memory brought near that is needed to hand out these sessions, no more than [`AHEAD`]. The hashes of their keys.
+    fn approach(&self, entries: &[(Micros, Slot)]) -> [u64; AHEAD] {
+        let session = |&(_, slot): &(Micros, Slot)| self.held.get(slot);
+        entries.iter().filter_map(session).for_each(Session::touch);
+        let mut hashes = [0; AHEAD];
+        for (hash, session) in hashes.iter_mut().zip(entries.iter().map(session)) {
+            *hash = session.map_or(0, |session| self.seed.hash_one(session.key));
+        }
+        self.index.prepare(hashes.iter().copied());
+        hashes
     }
 
     /// Whether an entry is for the present deadline of a session that is still held.
@@ -83,9 +91,10 @@ impl Stitcher {
     /// Makes room: hands out the session that would be due first.
     pub(super) fn evict(&mut self, now: Micros, out: &mut Vec<SessionRecord>) {
         while let Some((at, slot)) = self.due.pop() {
-            if self.is_due(at, slot) {
+            if let Some(session) = self.held.get(slot).filter(|session| session.deadline <= at) {
+                let hash = self.seed.hash_one(session.key);
                 self.counters.evicted += 1;
-                self.emit(slot, EndReason::Resources, now, out);
+                self.emit(slot, hash, EndReason::Resources, now, out);
                 return;
             }
         }
@@ -119,10 +128,10 @@ impl Stitcher {
         }
     }
 
-    pub(super) fn emit(&mut self, slot: Slot, reason: EndReason, now: Micros, out: &mut Vec<SessionRecord>) {
+    /// Hands out a session, of whose key this is the hash.
+    pub(super) fn emit(&mut self, slot: Slot, hash: u64, reason: EndReason, now: Micros, out: &mut Vec<SessionRecord>) {
         let Some(session) = self.held.get(slot) else { return };
         let next = session.next;
-        let hash = self.seed.hash_one(session.key);
         let record = record::record(session, reason, &self.exporters, &self.settings);
         if session.key.proto == TCP {
             let classified = record.outcome.class() != OutcomeClass::Indeterminate;

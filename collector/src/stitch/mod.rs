@@ -80,12 +80,21 @@ impl StitchCounters {
     }
 }
 
+/// A record, and what leads to its session.
+struct Sighting<'a> {
+    flow: &'a FlowRecord,
+    key: TupleKey,
+    direction: Direction,
+    /// Of the key.
+    hash: u64,
+    exporter: u32,
+}
+
 /// Room for the block that is being looked at.
 #[derive(Debug, Default)]
 struct Work {
     parts: Vec<(TupleKey, Direction, u64)>,
     entries: Vec<(Micros, Slot)>,
-    hashes: Vec<u64>,
     stones: Vec<(u64, Stone)>,
     /// What is still to be handed out at the end, the earliest last.
     last: Vec<(Micros, Slot)>,
@@ -145,33 +154,26 @@ impl Stitcher {
                 (key, direction, self.seed.hash_one(key))
             }));
             self.index.prepare(parts.iter().map(|&(_, _, hash)| hash));
-            for (flow, (key, direction, hash)) in block.iter().zip(&parts) {
-                self.on_flow(flow, key, *direction, *hash, now, out);
+            for (flow, &(key, direction, hash)) in block.iter().zip(&parts) {
+                let exporter = self.exporters.of(flow, &self.settings.capabilities);
+                self.on_flow(&Sighting { flow, key, direction, hash, exporter }, now, out);
             }
             self.forget(now);
         }
         self.work.parts = parts;
     }
 
-    fn on_flow(
-        &mut self,
-        flow: &FlowRecord,
-        key: &TupleKey,
-        direction: Direction,
-        hash: u64,
-        now: Micros,
-        out: &mut Vec<SessionRecord>,
-    ) {
+    fn on_flow(&mut self, sighting: &Sighting<'_>, now: Micros, out: &mut Vec<SessionRecord>) {
+        let &Sighting { flow, key, hash, exporter, .. } = sighting;
         self.counters.flows += 1;
-        let exporter = self.exporters.of(flow, &self.settings.capabilities);
         if matches!(flow.firewall, Some(FirewallEvent::Created | FirewallEvent::Alert)) {
             self.counters.ignored_events += 1;
             return;
         }
         let known = self.index.get(hash);
-        if let Some(slot) = known.and_then(|known| self.find(known, key, flow, direction, exporter)) {
+        if let Some(slot) = known.and_then(|known| self.find(known, sighting)) {
             self.counters.joined += 1;
-            self.update(slot, flow, direction, exporter, now, out);
+            self.update(slot, sighting, now, out);
             return;
         }
         let stone = known.and_then(|known| known.stone);
@@ -187,12 +189,12 @@ impl Stitcher {
             self.evict(now, out);
         }
         self.counters.opened += 1;
-        let slot = self.held.add(Session::new(*key, flow, exporter));
+        let slot = self.held.add(Session::new(key, flow, exporter));
         let next = self.index.hold(hash, slot);
         if let Some(session) = self.held.get_mut(slot) {
             session.next = next;
         }
-        self.update(slot, flow, direction, exporter, now, out);
+        self.update(slot, sighting, now, out);
     }
 
     /// When [`expire`](Self::expire) has something to do next, at the earliest.
@@ -221,14 +223,8 @@ impl Stitcher {
     }
 
     /// The session that a record belongs to.
-    fn find(
-        &self,
-        known: Known,
-        key: &TupleKey,
-        flow: &FlowRecord,
-        direction: Direction,
-        exporter: u32,
-    ) -> Option<Slot> {
+    fn find(&self, known: Known, sighting: &Sighting<'_>) -> Option<Slot> {
+        let &Sighting { flow, key, direction, exporter, .. } = sighting;
         let mut at = known.newest;
         let mut best: Option<(Micros, Slot)> = None;
         for _ in 0..MAX_CHAIN {
@@ -243,7 +239,7 @@ impl Stitcher {
                 self.hold
             };
             let distance = (flow.start - session.last()).max(session.first() - flow.end).max(0);
-            if session.key == *key
+            if session.key == key
                 && distance <= reach
                 && !session.precedes(flow, direction, exporter)
                 && session.same_network(flow, direction, exporter)
@@ -255,19 +251,11 @@ impl Stitcher {
         best.map(|(_, slot)| slot)
     }
 
-    fn update(
-        &mut self,
-        slot: Slot,
-        flow: &FlowRecord,
-        direction: Direction,
-        exporter: u32,
-        now: Micros,
-        out: &mut Vec<SessionRecord>,
-    ) {
+    fn update(&mut self, slot: Slot, sighting: &Sighting<'_>, now: Micros, out: &mut Vec<SessionRecord>) {
         let (hold, active, settle) = (self.hold, self.active.max(self.hold), self.settle);
         let emit_certain = self.settings.emit_certain;
         let Some(session) = self.held.get_mut(slot) else { return };
-        session.merge(flow, direction, exporter);
+        session.merge(sighting.flow, sighting.direction, sighting.exporter);
         let (mut wait, mut length) = if session.goes_on { (Wait::Active, active) } else { (Wait::Hold, hold) };
         if emit_certain && is_certain(session) {
             (wait, length) = (Wait::Settle, settle);
@@ -276,7 +264,7 @@ impl Stitcher {
         // An entry of this time is among those due already.
         let waits = std::mem::replace(&mut session.deadline, deadline) == deadline;
         if wait == Wait::Settle && (settle == 0 || !self.exporters.several()) {
-            self.emit(slot, EndReason::Closed, now, out);
+            self.emit(slot, sighting.hash, EndReason::Closed, now, out);
             return;
         }
         if waits {

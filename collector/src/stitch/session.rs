@@ -12,7 +12,7 @@ use crate::netflow::flow::flag::{ACK, FIN, RST, SYN};
 use crate::netflow::{FirewallEvent, FlowEnd, FlowRecord};
 
 /// A refused attempt that is repeated this soon is the same attempt (stacks that retry after RST).
-const RETRY_AFTER_RESET: Micros = 3_000_000;
+pub(super) const RETRY_AFTER_RESET: Micros = 3_000_000;
 
 /// What few sessions have.
 #[derive(Debug, Clone, Default)]

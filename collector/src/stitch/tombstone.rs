@@ -9,13 +9,11 @@ use tracker::Micros;
 use tracker::outcome::{Outcome, OutcomeClass};
 use tracker::record::SessionRecord;
 
-use super::session::Session;
+use super::session::{RETRY_AFTER_RESET, Session};
 use crate::netflow::FlowRecord;
 use crate::netflow::flow::flag::SYN;
 
 const TCP: u8 = 6;
-/// A refused attempt that is repeated this soon is the same attempt.
-const RETRY_AFTER_RESET: Micros = 3_000_000;
 
 /// Why a record is of a session that was handed out already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,8 +16,8 @@ impl<T: ArrowPrimitiveType> Default for Numbers<T> {
 }
 
 impl<T: ArrowPrimitiveType> Numbers<T> {
-    pub(super) fn append_value(&mut self, value: T::Native) {
-        self.0.push(value);
+    pub(super) fn extend(&mut self, values: impl Iterator<Item = T::Native>) {
+        self.0.extend(values);
     }
 
     pub(super) fn finish(&mut self) -> PrimitiveArray<T> {
@@ -31,8 +31,8 @@ impl<T: ArrowPrimitiveType> Numbers<T> {
 pub(super) struct Addresses(Vec<u128>);
 
 impl Addresses {
-    pub(super) fn append_value(&mut self, key: u128) {
-        self.0.push(key.to_be());
+    pub(super) fn extend(&mut self, keys: impl Iterator<Item = u128>) {
+        self.0.extend(keys.map(u128::to_be));
     }
 
     pub(super) fn finish(&mut self) -> BinaryArray {

@@ -1,8 +1,9 @@
 //! Builders of columns whose neighbouring values are mostly the same, such as what an exporter says with every record.
 //!
-//! A run of equal values is appended at once. Must not know which columns there are.
+//! A run of equal values is appended at once; a column without any value takes no memory that was not zero before. Must not
+//! know which columns there are.
 
-use arrow::array::{PrimitiveArray, PrimitiveBuilder, StringArray, StringBuilder};
+use arrow::array::{ArrayBuilder as _, PrimitiveArray, PrimitiveBuilder, StringArray, StringBuilder};
 use arrow::datatypes::ArrowPrimitiveType;
 
 /// Numbers.
@@ -20,19 +21,20 @@ impl<T: ArrowPrimitiveType> Default for NumberRuns<T> {
 }
 
 impl<T: ArrowPrimitiveType> NumberRuns<T> {
-    pub(super) fn append_value(&mut self, value: T::Native) {
-        self.append_option(Some(value));
-    }
-
-    pub(super) fn append_option(&mut self, value: Option<T::Native>) {
-        if value != self.value {
-            self.end_run();
-            self.value = value;
+    pub(super) fn extend(&mut self, values: impl Iterator<Item = Option<T::Native>>) {
+        for value in values {
+            if value != self.value {
+                self.end_run();
+                self.value = value;
+            }
+            self.length += 1;
         }
-        self.length += 1;
     }
 
     pub(super) fn finish(&mut self) -> PrimitiveArray<T> {
+        if self.builder.is_empty() && self.value.is_none() {
+            return PrimitiveArray::new_null(std::mem::take(&mut self.length));
+        }
         self.end_run();
         self.builder.finish()
     }
@@ -50,44 +52,24 @@ impl<T: ArrowPrimitiveType> NumberRuns<T> {
 #[derive(Debug, Default)]
 pub(super) struct TextRuns {
     builder: StringBuilder,
-    value: String,
-    present: bool,
+    value: Option<String>,
     length: usize,
 }
 
 impl TextRuns {
-    pub(super) fn append_value(&mut self, value: impl AsRef<str>) {
-        self.append_option(Some(value));
-    }
-
-    pub(super) fn append_option(&mut self, value: Option<impl AsRef<str>>) {
-        let same = match &value {
-            Some(value) => self.present && value.as_ref() == self.value,
-            None => !self.present,
-        };
-        if !same {
-            self.end_run();
-            self.present = value.is_some();
-            if let Some(value) = &value {
-                self.value.clear();
-                self.value.push_str(value.as_ref());
+    pub(super) fn extend(&mut self, values: impl Iterator<Item = Option<impl AsRef<str>>>) {
+        for value in values {
+            let value = value.as_ref().map(AsRef::as_ref);
+            if value != self.value.as_deref() {
+                append(&mut self.builder, self.value.as_deref(), &mut self.length);
+                self.value = value.map(str::to_owned);
             }
+            self.length += 1;
         }
-        self.length += 1;
     }
 
     pub(super) fn finish(&mut self) -> StringArray {
-        self.end_run();
-        self.builder.finish()
-    }
-
-    fn end_run(&mut self) {
-        if self.present {
-            self.builder.append_value_n(&self.value, self.length);
-        } else {
-            self.builder.append_nulls(self.length);
-        }
-        self.length = 0;
+        finish(&mut self.builder, self.value.as_deref(), &mut self.length)
     }
 }
 
@@ -100,32 +82,39 @@ pub(super) struct NameRuns {
 }
 
 impl NameRuns {
-    pub(super) fn append_value(&mut self, value: &'static str) {
-        self.append_option(Some(value));
-    }
-
-    pub(super) fn append_option(&mut self, value: Option<&'static str>) {
+    pub(super) fn extend(&mut self, values: impl Iterator<Item = Option<&'static str>>) {
         // One name lies in one place: the same place is the same name, and another one at worst a run of its own.
         let place = |value: Option<&'static str>| value.map(|text| (text.as_ptr(), text.len()));
-        if place(value) != place(self.value) {
-            self.end_run();
-            self.value = value;
+        for value in values {
+            if place(value) != place(self.value) {
+                append(&mut self.builder, self.value, &mut self.length);
+                self.value = value;
+            }
+            self.length += 1;
         }
-        self.length += 1;
     }
 
     pub(super) fn finish(&mut self) -> StringArray {
-        self.end_run();
-        self.builder.finish()
+        finish(&mut self.builder, self.value, &mut self.length)
     }
+}
 
-    fn end_run(&mut self) {
-        match self.value {
-            Some(value) => self.builder.append_value_n(value, self.length),
-            None => self.builder.append_nulls(self.length),
-        }
-        self.length = 0;
+/// Appends a run of texts; the next one has no length yet.
+fn append(builder: &mut StringBuilder, value: Option<&str>, length: &mut usize) {
+    match value {
+        Some(value) => builder.append_value_n(value, *length),
+        None => builder.append_nulls(*length),
     }
+    *length = 0;
+}
+
+/// Appends the last run, and gives the column.
+fn finish(builder: &mut StringBuilder, value: Option<&str>, length: &mut usize) -> StringArray {
+    if builder.is_empty() && value.is_none() {
+        return StringArray::new_null(std::mem::take(length));
+    }
+    append(builder, value, length);
+    builder.finish()
 }
 
 #[cfg(test)]
@@ -143,11 +132,9 @@ mod tests {
             let mut names = NameRuns::default();
             // A builder is used for one batch after another.
             for rows in [&rows[..rows.len() / 2], &rows[rows.len() / 2..]] {
-                for &row in rows {
-                    numbers.append_option(row);
-                    texts.append_option(row.map(|row| "ab".repeat(usize::from(row))));
-                    names.append_option(row.map(|row| NAMES[usize::from(row)]));
-                }
+                numbers.extend(rows.iter().copied());
+                texts.extend(rows.iter().map(|row| row.map(|row| "ab".repeat(usize::from(row)))));
+                names.extend(rows.iter().map(|row| row.map(|row| NAMES[usize::from(row)])));
                 prop_assert_eq!(numbers.finish().iter().collect::<Vec<_>>(), rows);
                 let texts = texts.finish();
                 prop_assert_eq!(&texts, &names.finish());

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use arrow::array::{
-    BinaryArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array, UInt16Array,
+    ArrayRef, BinaryArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array, UInt16Array,
     UInt32Array, UInt64Array,
 };
 use parquet::arrow::ArrowWriter;
@@ -93,7 +93,7 @@ impl End for (u64, u64) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn files_read_alike(rows in 1_usize..3_000, choices in 1_u64..4, texts in 0_usize..40) {
+    fn files_read_alike(rows in 1_usize..3_000, choices in 1_u64..20, texts in 0_usize..40) {
         check(rows, choices, texts);
     }
 }
@@ -101,17 +101,5 @@ proptest! {
 #[test]
 fn several_row_groups() {
     check(140_000, 1, 3);
-}
-
-#[test]
-fn one_value_that_differs_in_the_last_row_is_seen() {
-    let numbers = |last| -> ArrayRef {
-        Arc::new(UInt16Array::from_iter_values((0..5_000).map(|row| u16::from(row == 4_999) * last)))
-    };
-    assert_eq!((only(&numbers(0)), only(&numbers(1))), (Some(Only::Int(0)), None));
-    // Equal lengths, and a text that repeats itself with another period.
-    let texts =
-        |last| -> ArrayRef { Arc::new(StringArray::from_iter_values(std::iter::repeat_n("ab", 2_999).chain([last]))) };
-    assert_eq!(only(&texts("ab")), Some(Only::Bytes(b"ab".to_vec())));
-    assert!(only(&texts("ac")).is_none() && only(&texts("a")).is_none() && only(&texts("abab")).is_none());
+    check(140_000, 300, 3);
 }
