@@ -261,20 +261,16 @@ impl Stitcher {
             (wait, length) = (Wait::Settle, settle);
         }
         let deadline = now + length;
-        // An entry of this time is among those due already.
-        let waits = std::mem::replace(&mut session.deadline, deadline) == deadline;
         if wait == Wait::Settle && (settle == 0 || !self.exporters.several()) {
             self.emit(slot, sighting.hash, EndReason::Closed, now, out);
             return;
         }
-        if waits {
-            return;
+        // Otherwise an entry of this time is among those due already.
+        if session.deadline != deadline {
+            session.deadline = self.due.push(wait, deadline, slot);
+            let held = &self.held;
+            self.due.tidy(|at, slot| held.get(slot).is_some_and(|session| session.deadline == at));
         }
-        self.due.push(wait, deadline, slot);
-        let held = &self.held;
-        self.due.tidy(self.counters.opened.abs_diff(self.counters.emitted) as usize, |at, slot| {
-            held.get(slot).is_some_and(|session| session.deadline <= at)
-        });
     }
 }
 
