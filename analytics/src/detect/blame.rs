@@ -99,8 +99,13 @@ pub fn blamed<T: Clone + Ord>(one: &ScoredSeries, parts: &BTreeMap<T, Part>) -> 
 }
 
 /// Networks and clients to blame, as text. Where three or more clients of a network are behind most of what it failed, it
-/// is named and not they; where every client is of one network, it tells nothing.
-pub fn blamed_clients(one: &ScoredSeries, clients: &BTreeMap<IpAddr, Part>) -> (Named, Named) {
+/// is named and not they; where every client is of one network, it tells nothing. `absent` gives what is usual here of
+/// clients of a network that have not failed in this bucket.
+pub fn blamed_clients(
+    one: &ScoredSeries,
+    clients: &BTreeMap<IpAddr, Part>,
+    absent: &dyn Fn(&IpNet) -> f64,
+) -> (Named, Named) {
     let mut networks: BTreeMap<IpNet, (Part, Vec<f64>)> = BTreeMap::new();
     for (client, part) in clients {
         let length = if client.is_ipv4() { NETWORK.0 } else { NETWORK.1 };
@@ -111,6 +116,7 @@ pub fn blamed_clients(one: &ScoredSeries, clients: &BTreeMap<IpAddr, Part>) -> (
         sum.share = (sum.share + part.share).min(1.0);
         each.push(part.failed as f64 - part.usual);
     }
+    networks.iter_mut().for_each(|(network, (part, _))| part.usual += absent(network));
     let several = networks.len() > 1;
     let is_network = |network: &IpNet| {
         networks.get(network).is_some_and(|(_, each)| {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use arrow::record_batch::RecordBatch;
+use ipnet::IpNet;
 use jobs::{Cause, Influencer, Level, Score, SeriesKey};
 use tracker::{Outcome, Perspective};
 
@@ -118,7 +119,17 @@ pub fn influencers(
             (client, Part { failed, usual: usually * failed as f64 / all.max(1) as f64, share: rolled(usually) })
         };
         let clients: BTreeMap<IpAddr, Part> = by_client(failures.iter().copied()).into_iter().map(part).collect();
-        let (networks, clients) = blamed_clients(one, &clients);
+        // What is usual of a network's other clients, as far as its clients fail here and not elsewhere.
+        let absent = |network: &IpNet| {
+            let (mut here, mut all) = (0, 0);
+            for (client, part) in clients.iter().filter(|(client, _)| network.contains(*client)) {
+                here += part.failed;
+                all += everywhere.get(client).map_or(part.failed, |all| (*all).max(part.failed));
+            }
+            let others = view.clients(key.perspective, network).filter(|(client, _)| !clients.contains_key(client));
+            others.map(|(_, usual)| usual).sum::<f64>() * here as f64 / (all as f64).max(1.0)
+        };
+        let (networks, clients) = blamed_clients(one, &clients, &absent);
         add("client_net", networks);
         add("client_ip", clients);
     }

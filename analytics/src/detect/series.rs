@@ -72,7 +72,8 @@ impl SeriesModel {
         let days = self.count.days();
         // What was there from the beginning is as usual as anything.
         let known = if self.since > 0.0 { (days - self.since) / days.clamp(1e-9, USUAL_AFTER) } else { 1.0 };
-        self.typical * known.clamp(0.0, 1.0)
+        // An incident of half that time has made nothing usual yet.
+        self.typical * 2.0_f64.mul_add(known, -1.0).clamp(0.0, 1.0)
     }
 
     /// The bucket is missing.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use jobs::{Level, SeriesKey};
 use rayon::iter::{IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelIterator};
 use tracker::Perspective;
@@ -256,6 +257,14 @@ impl View {
     /// Usual failures per bucket of a series, 0 where it has no model.
     pub fn usual(&self, key: &SeriesKey) -> f64 {
         self.series.get(key).map_or(0.0, |model| model.usual())
+    }
+
+    /// The clients of a network that have models, with their usual failures per bucket.
+    pub fn clients(&self, perspective: Perspective, network: &IpNet) -> impl Iterator<Item = (IpAddr, f64)> {
+        let key =
+            |client| SeriesKey { perspective, level: Level::Client, server: None, port: None, client: Some(client) };
+        let known = self.series.range(key(network.network())..=key(network.broadcast()));
+        known.filter_map(|(key, model)| Some((key.client?, model.usual())))
     }
 
     /// Bytes of the models, estimated.

@@ -237,12 +237,15 @@ impl Baseline {
         let middle = 0.5 * (high + (1.0 - below).max(0.0));
         // Where the past knows such counts better than the model does, they weigh less in the windows too.
         let z = normal_score(middle.max(1e-12).max(if raw > single { (-single).exp() } else { 0.0 }));
+        // The first of a kind of days is not known well enough for a judgement of hours.
+        let known = self.profile.as_ref().is_none_or(|profile| !profile.known().is_new(moment, self.days));
         let common = self.profile.as_ref().map_or(0.0, |_| belief.share(PROFILE_COMMON + self.unknown(moment)));
-        let (multi, trend, short, gathered) = self.windowed(z, single, ready, seen.failed - belief.mean, common);
+        let above = seen.failed - belief.mean;
+        let (multi, trend, short, gathered) =
+            if known { self.windowed(z, single, ready, above, common) } else { Default::default() };
         let paid = |surprise: f64, look: f64| if ready { (surprise - look.ln()).max(0.0) } else { 0.0 };
         let (alone, several) = (paid(single, LOOK_SINGLE), paid(multi, LOOK_MULTI));
         let surprise = alone.max(several);
-        let above = seen.failed - belief.mean;
         let score = score_of(alone, above).max(score_of(several, gathered.max(above)));
         self.run = if score >= 3.0 { self.run + 1 } else { 0 };
         self.alarmed = if score >= 50.0 { 12 } else { self.alarmed.saturating_sub(1) };

@@ -195,7 +195,11 @@ impl Profile {
         self.spikes = spikes;
         self.complexity = best.0 as u8;
         if allowed > Complexity::Constant {
-            self.known = Known::of(self.ring_days.iter().copied().filter(|day| *day != i64::MIN));
+            // Of the day that is going on, too little may be known.
+            let over = usize::from(self.slot) % DAY_SLOTS >= DAY_SLOTS * 3 / 4;
+            let last = self.ring_days.iter().max().filter(|_| !over);
+            self.known =
+                Known::of(self.ring_days.iter().filter(|day| **day != i64::MIN && Some(*day) != last).copied());
         }
         self.coefficients = best.1;
         self.coefficients.shrink_to_fit();

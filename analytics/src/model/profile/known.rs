@@ -3,16 +3,20 @@
 use crate::model::calendar::{DAY_SLOTS, Moment};
 use crate::model::persist::persist;
 
-/// Days from which a profile knows what it will know.
+/// Days from which every day of the week was seen twice, and in which what is not known then fades.
 const GROWN: f64 = 14.0;
+const FADES: f64 = 14.0;
 /// Relative variances of counts around a profile: where nothing was fitted yet, on the first Saturday, Sunday or working
 /// day, on a day of a known kind that is new, and on one known from a single week.
 const NOTHING: f64 = 0.3;
-const OTHER_KIND: f64 = 1.0;
+const OTHER_KIND: f64 = 2.0;
 const SAME_KIND: f64 = 0.1;
 const ONE_WEEK: f64 = 0.01;
 /// What a fit to one day is off by, relative to the dispersion: some eight coefficients, of 96 buckets that linger.
 const FITTED: f64 = 0.4;
+
+/// Weekdays that are much alike.
+const WORKING: u8 = 0b001_1111;
 
 /// Weekdays that a profile was fitted to, Monday the lowest bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,26 +32,34 @@ impl Known {
         Self { weekdays: days.fold(0, |mask, day| mask | 1 << (day - 1).rem_euclid(7)) }
     }
 
+    /// Whether no day of this kind was seen yet, of a series that has been watched for so many days.
+    pub fn is_new(self, moment: &Moment, age_days: f64) -> bool {
+        let kind = if today(moment) & WORKING != 0 { WORKING } else { today(moment) };
+        age_days < GROWN && self.weekdays != 0 && self.weekdays & kind == 0
+    }
+
     /// How much more the counts of a bucket vary around the profile than around one of a grown series, relative to their
     /// squared mean, of a series that has been watched for so many days and disperses so much. All buckets of a day are
     /// off alike.
     pub fn variance(self, moment: &Moment, age_days: f64, dispersion: f64) -> f64 {
-        const WORKING: u8 = 0b001_1111;
         if age_days >= GROWN {
-            return 0.0;
+            return ONE_WEEK * (1.0 - (age_days - GROWN) / FADES).max(0.0);
         }
-        let today = 1 << (moment.slot / DAY_SLOTS % 7);
         let days = if self.weekdays == 0 {
             return NOTHING;
-        } else if self.weekdays & today != 0 {
+        } else if self.weekdays & today(moment) != 0 {
             ONE_WEEK
-        } else if WORKING & today != 0 && self.weekdays & WORKING != 0 {
-            SAME_KIND
-        } else {
+        } else if self.is_new(moment, age_days) {
             OTHER_KIND
+        } else {
+            SAME_KIND
         };
         days + FITTED * dispersion / age_days
     }
+}
+
+fn today(moment: &Moment) -> u8 {
+    1 << (moment.slot / DAY_SLOTS % 7)
 }
 
 #[cfg(test)]
@@ -63,6 +75,9 @@ mod tests {
         let known = Known::of([day(0).day, day(1).day].into_iter());
         let of = |weekday, age| known.variance(&day(weekday), age, 0.0);
         assert_eq!([of(1, 2.0), of(2, 2.0), of(5, 5.0), of(6, 6.0)], [ONE_WEEK, SAME_KIND, OTHER_KIND, OTHER_KIND]);
-        assert_eq!((of(5, 20.0), Known::default().variance(&day(1), 0.5, 0.0)), (0.0, NOTHING));
+        assert_eq!(
+            (of(5, 21.0), of(5, 30.0), Known::default().variance(&day(1), 0.5, 0.0)),
+            (ONE_WEEK / 2.0, 0.0, NOTHING)
+        );
     }
 }
