@@ -127,13 +127,11 @@ pub fn blamed_clients(
             each.len() >= SEVERAL && each[..SEVERAL - 1].iter().sum::<f64>() < 0.9 * sum
         })
     };
-    let parts: BTreeMap<IpNet, Part> = networks.iter().map(|(network, (part, _))| (*network, *part)).collect();
+    let may_be = |part: &Part| several && !part.mostly(one);
+    let parts =
+        networks.iter().map(|(network, (part, _))| (*network, *part)).filter(|(_, part)| may_be(part)).collect();
     let text = |(value, part, due): (IpNet, Part, f64)| (value.to_string(), part, due);
-    let blamed_networks = if several {
-        blamed(one, &parts.into_iter().filter(|(_, part)| !part.mostly(one)).collect())
-    } else {
-        Vec::new()
-    };
+    let blamed_networks = blamed(one, &parts);
     if !blamed_networks.is_empty() && blamed_networks.iter().all(|(network, ..)| is_network(network)) {
         let sum: u64 = blamed_networks.iter().map(|(_, part, _)| part.failed).sum();
         if (sum as f64) < NEARLY_ALL * one.tally.failed as f64 {

@@ -112,20 +112,20 @@ pub fn influencers(
         found.extend(named);
     };
     if key.client.is_none() {
+        // What it failed in all of the perspective.
+        let all = |client: &IpAddr, failed: u64| everywhere.get(client).map_or(failed, |all| (*all).max(failed));
         let part = |(client, failed): (IpAddr, u64)| {
             let usually = usual(Level::Client, None, None, Some(client));
             // Of what it usually fails, in proportion to where it failed now.
-            let all = everywhere.get(&client).map_or(failed, |all| (*all).max(failed));
-            (client, Part { failed, usual: usually * failed as f64 / all.max(1) as f64, share: rolled(usually) })
+            let here = usually * failed as f64 / all(&client, failed).max(1) as f64;
+            (client, Part { failed, usual: here, share: rolled(usually) })
         };
         let clients: BTreeMap<IpAddr, Part> = by_client(failures.iter().copied()).into_iter().map(part).collect();
         // What is usual of a network's other clients, as far as its clients fail here and not elsewhere.
         let absent = |network: &IpNet| {
-            let (mut here, mut all) = (0, 0);
-            for (client, part) in clients.iter().filter(|(client, _)| network.contains(*client)) {
-                here += part.failed;
-                all += everywhere.get(client).map_or(part.failed, |all| (*all).max(part.failed));
-            }
+            let own = || clients.range(network.network()..=network.broadcast());
+            let here: u64 = own().map(|(_, part)| part.failed).sum();
+            let all: u64 = own().map(|(client, part)| all(client, part.failed)).sum();
             let others = view.clients(key.perspective, network).filter(|(client, _)| !clients.contains_key(client));
             others.map(|(_, usual)| usual).sum::<f64>() * here as f64 / (all as f64).max(1.0)
         };
