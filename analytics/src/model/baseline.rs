@@ -178,9 +178,10 @@ impl Baseline {
         self.profile.as_ref().map_or(1.0, |profile| profile.at(moment.slot))
     }
 
-    /// Relative variance of what the profile cannot know yet.
-    fn unknown(&self, moment: &Moment) -> f64 {
-        self.profile.as_ref().map_or(0.0, |profile| profile.known().variance(moment, self.days, self.dispersion()))
+    /// Relative variance around the profile: `grown`, and what it cannot know yet.
+    fn unknown(&self, moment: &Moment, grown: f64) -> f64 {
+        let young = |profile: &Profile| profile.known().variance(moment, self.days, self.dispersion());
+        self.profile.as_ref().map_or(0.0, |profile| grown + young(profile))
     }
 
     /// The level that counts are held against: after a quiet day, that of before.
@@ -194,8 +195,7 @@ impl Baseline {
         if let Some(established) = established {
             mean = mean.max(self.by_traffic(mean, established));
         }
-        let shape = self.profile.as_ref().map_or(0.0, |_| PROFILE_VARIANCE + self.unknown(moment));
-        let dispersion = self.dispersion() + level.uncertainty() + shape;
+        let dispersion = self.dispersion() + level.uncertainty() + self.unknown(moment, PROFILE_VARIANCE);
         let packet = self.packet();
         Belief { mean: mean.max(1e-9), dispersion: dispersion * packet, packet }
     }
@@ -237,12 +237,9 @@ impl Baseline {
         let middle = 0.5 * (high + (1.0 - below).max(0.0));
         // Where the past knows such counts better than the model does, they weigh less in the windows too.
         let z = normal_score(middle.max(1e-12).max(if raw > single { (-single).exp() } else { 0.0 }));
-        // The first of a kind of days is not known well enough for a judgement of hours.
-        let known = self.profile.as_ref().is_none_or(|profile| !profile.known().is_new(moment, self.days));
-        let common = self.profile.as_ref().map_or(0.0, |_| belief.share(PROFILE_COMMON + self.unknown(moment)));
+        let common = belief.share(self.unknown(moment, PROFILE_COMMON));
         let above = seen.failed - belief.mean;
-        let (multi, trend, short, gathered) =
-            if known { self.windowed(z, single, ready, above, common) } else { Default::default() };
+        let (multi, trend, short, gathered) = self.windowed(z, single, ready, above, common);
         let paid = |surprise: f64, look: f64| if ready { (surprise - look.ln()).max(0.0) } else { 0.0 };
         let (alone, several) = (paid(single, LOOK_SINGLE), paid(multi, LOOK_MULTI));
         let surprise = alone.max(several);

@@ -9,7 +9,7 @@ const FADES: f64 = 14.0;
 /// Relative variances of counts around a profile: where nothing was fitted yet, on the first Saturday, Sunday or working
 /// day, on a day of a known kind that is new, and on one known from a single week.
 const NOTHING: f64 = 0.3;
-const OTHER_KIND: f64 = 2.0;
+const OTHER_KIND: f64 = 0.2;
 const SAME_KIND: f64 = 0.1;
 const ONE_WEEK: f64 = 0.01;
 /// What a fit to one day is off by, relative to the dispersion: some eight coefficients, of 96 buckets that linger.
@@ -32,12 +32,6 @@ impl Known {
         Self { weekdays: days.fold(0, |mask, day| mask | 1 << (day - 1).rem_euclid(7)) }
     }
 
-    /// Whether no day of this kind was seen yet, of a series that has been watched for so many days.
-    pub fn is_new(self, moment: &Moment, age_days: f64) -> bool {
-        let kind = if today(moment) & WORKING != 0 { WORKING } else { today(moment) };
-        age_days < GROWN && self.weekdays != 0 && self.weekdays & kind == 0
-    }
-
     /// How much more the counts of a bucket vary around the profile than around one of a grown series, relative to their
     /// squared mean, of a series that has been watched for so many days and disperses so much. All buckets of a day are
     /// off alike.
@@ -45,21 +39,18 @@ impl Known {
         if age_days >= GROWN {
             return ONE_WEEK * (1.0 - (age_days - GROWN) / FADES).max(0.0);
         }
+        let today = 1 << (moment.slot / DAY_SLOTS % 7);
         let days = if self.weekdays == 0 {
             return NOTHING;
-        } else if self.weekdays & today(moment) != 0 {
+        } else if self.weekdays & today != 0 {
             ONE_WEEK
-        } else if self.is_new(moment, age_days) {
-            OTHER_KIND
-        } else {
+        } else if WORKING & today != 0 && self.weekdays & WORKING != 0 {
             SAME_KIND
+        } else {
+            OTHER_KIND
         };
         days + FITTED * dispersion / age_days
     }
-}
-
-fn today(moment: &Moment) -> u8 {
-    1 << (moment.slot / DAY_SLOTS % 7)
 }
 
 #[cfg(test)]
