@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use jobs::{AnomalyRecord, BucketResult, Explanation, InfluencerResult, Level, Score, Severity};
 
 use crate::detect::explain::{Failure, by_client, cause, influencers, of_series};
-use crate::detect::primary::{choose, needed};
+use crate::detect::primary::choose;
+use crate::detect::together::risen_together;
 use crate::detect::world::{ScoredSeries, ScoredView, View};
 use crate::model::score_of;
 use crate::results::plots::PlotPoint;
@@ -31,9 +32,9 @@ fn worth_a_record(one: &ScoredSeries) -> bool {
 pub fn compose(scored: &ScoredView, view: &View, failures: &[Failure], start: i64, span: u32) -> BucketOutcome {
     let timestamp = start * 1000;
     let everywhere = by_client(failures.iter().filter(|failure| failure.perspective == scored.perspective));
-    let needed = needed(scored.series.iter().map(|one| (&one.key, one.score)));
+    let together = risen_together(&scored.series);
     let is_needed =
-        |one: &ScoredSeries| one.key.level == Level::Server && one.key.server.is_some_and(|ip| needed.contains(&ip));
+        |one: &ScoredSeries| one.key.level == Level::Server && one.key.server.is_some_and(|ip| together.contains(&ip));
     let records: Vec<AnomalyRecord> = scored
         .series
         .iter()
@@ -44,7 +45,7 @@ pub fn compose(scored: &ScoredView, view: &View, failures: &[Failure], start: i6
     records.sort_by(|a, b| {
         b.record_score.value().total_cmp(&a.record_score.value()).then_with(|| a.series.cmp(&b.series))
     });
-    let records = choose(records, failures);
+    let records = choose(records, failures, &together);
     let n = scored.series.iter().filter(|one| one.scored.ready).count() as f64;
     // The most surprising series, paid for having looked at all of them.
     let most = scored.series.iter().map(|one| one.surprise - n.max(1.0).ln()).fold(0.0, f64::max);

@@ -20,6 +20,7 @@ mod series;
 mod settings;
 mod snapshot;
 mod status;
+mod together;
 pub(crate) mod world;
 
 #[cfg(test)]

@@ -11,36 +11,20 @@ use jobs::{AnomalyRecord, Level, SeriesKey};
 use tracker::Perspective;
 
 use crate::detect::explain::Failure;
+use crate::detect::together::UNUSUAL;
 use crate::results::rows::StoredRecord;
 
 /// Share of a roll-up's excess from which one of its parts says the same more precisely.
 const SAME: f64 = 0.8;
-/// Score from which a port of a server is unusual by itself: two of them are the server's doing, however small one's share.
-/// That both are by chance is one in a hundred million.
-const UNUSUAL: f64 = 25.0;
 /// Share of a target's excess from which a client is behind it.
 const MOST: f64 = 0.5;
 
-/// Series of which records are needed for others to be told by: servers of which two ports are unusual.
-pub fn needed<'a>(scores: impl Iterator<Item = (&'a SeriesKey, f64)>) -> BTreeSet<IpAddr> {
-    let (mut one, mut several) = (BTreeSet::new(), BTreeSet::new());
-    for (key, score) in scores {
-        if key.level == Level::ServerPort
-            && score >= UNUSUAL
-            && let Some(server) = key.server
-            && !one.insert(server)
-        {
-            several.insert(server);
-        }
-    }
-    several
-}
-
 /// Marks the telling records of one bucket and puts them first, each group by falling score. `failures` holds the
-/// bucket's failed sessions, from which follows where a client failed.
+/// bucket's failed sessions, from which follows where a client failed, `together` the servers of which more rises than one
+/// port.
 ///
 /// A server that is shown instead of its ports is at least as unusual as each of them.
-pub fn choose(mut records: Vec<AnomalyRecord>, failures: &[Failure]) -> Vec<StoredRecord> {
+pub fn choose(mut records: Vec<AnomalyRecord>, failures: &[Failure], together: &BTreeSet<IpAddr>) -> Vec<StoredRecord> {
     let mut telling = vec![true; records.len()];
     for (parent, record) in records.iter().enumerate() {
         let level = record.series.level;
@@ -49,10 +33,15 @@ pub fn choose(mut records: Vec<AnomalyRecord>, failures: &[Failure]) -> Vec<Stor
         }
         let parts: Vec<usize> = (0..records.len()).filter(|&part| is_part(&records[part], record)).collect();
         let unusual = |at: usize| records[at].record_score.value() >= UNUSUAL;
-        // A port rises where it is unusual, or where its server is and for this port.
-        let rises = |part: usize| unusual(part) || (unusual(parent) && excess(&records[part]) >= MOST * excess(record));
-        let several = level == Level::Server && parts.iter().filter(|&&part| rises(part)).count() > 1;
-        if !several && parts.iter().any(|&part| excess(&records[part]) >= SAME * excess(record)) {
+        // What a few clients do at one port is not its server's doing.
+        let most = parts.iter().copied().max_by(|&a, &b| by_score(&records[a], &records[b]));
+        let by_clients = most.is_some_and(|part| names_clients(&records[part]));
+        let several = level == Level::Server
+            && !by_clients
+            && record.series.server.is_some_and(|server| together.contains(&server));
+        if several {
+            parts.iter().for_each(|&part| telling[part] = false);
+        } else if parts.iter().any(|&part| excess(&records[part]) >= SAME * excess(record)) {
             telling[parent] = false;
         } else if parts.len() > 1 {
             // Ports of a server beat servers of a port: an outage of a host is the commoner story.
@@ -87,8 +76,10 @@ pub fn choose(mut records: Vec<AnomalyRecord>, failures: &[Failure]) -> Vec<Stor
     let mut stored: Vec<StoredRecord> =
         records.into_iter().zip(telling).map(|(record, primary)| StoredRecord { record, primary }).collect();
     stored.sort_by(|a, b| {
-        let score = b.record.record_score.value().total_cmp(&a.record.record_score.value());
-        b.primary.cmp(&a.primary).then(score).then_with(|| a.record.series.cmp(&b.record.series))
+        b.primary
+            .cmp(&a.primary)
+            .then(by_score(&b.record, &a.record))
+            .then_with(|| a.record.series.cmp(&b.record.series))
     });
     stored
 }
@@ -100,11 +91,7 @@ fn raise_servers(records: &mut [AnomalyRecord], telling: &[bool]) {
             continue;
         }
         let parts = (0..records.len()).filter(|&part| !telling[part] && is_part(&records[part], &records[server]));
-        let Some(most) =
-            parts.max_by(|&a, &b| records[a].record_score.value().total_cmp(&records[b].record_score.value()))
-        else {
-            continue;
-        };
+        let Some(most) = parts.max_by(|&a, &b| by_score(&records[a], &records[b])) else { continue };
         if records[most].record_score.value() > records[server].record_score.value() {
             let (score, probability) = (records[most].record_score, records[most].probability);
             let own = &mut records[server];
@@ -117,6 +104,15 @@ fn raise_servers(records: &mut [AnomalyRecord], telling: &[bool]) {
 
 fn excess(record: &AnomalyRecord) -> f64 {
     record.actual - record.expected.typical
+}
+
+fn by_score(a: &AnomalyRecord, b: &AnomalyRecord) -> std::cmp::Ordering {
+    a.record_score.value().total_cmp(&b.record_score.value())
+}
+
+/// Whether few clients, or networks of them, are behind a record.
+fn names_clients(record: &AnomalyRecord) -> bool {
+    record.influencers.iter().any(|one| matches!(one.field.as_str(), "client_ip" | "client_net"))
 }
 
 fn is_part(part: &AnomalyRecord, of: &AnomalyRecord) -> bool {

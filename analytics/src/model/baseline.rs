@@ -23,6 +23,9 @@ const DISPERSION_LIFE: f64 = 10.0;
 /// Buckets' worth of claim that counts vary as chance has it, and the least share of that they are taken to vary by.
 const REGULAR: f64 = 40.0;
 const LEAST_PACKET: f64 = 0.05;
+/// What large dispersions are underrated by: the longest of their counts are capped, and the few that are long leave much
+/// unknown.
+const UNDERRATED: f64 = 0.2;
 /// Relative variance that the profile's own errors add, and how much of it neighbouring buckets have in common.
 const PROFILE_VARIANCE: f64 = 0.002;
 const PROFILE_COMMON: f64 = 0.0004;
@@ -214,7 +217,8 @@ impl Baseline {
     }
 
     fn dispersion(&self) -> f64 {
-        (self.dispersion.0 / self.dispersion.1).clamp(0.001, 30.0)
+        let found = (self.dispersion.0 / self.dispersion.1).clamp(0.001, 30.0);
+        found * (1.0 + UNDERRATED * found / (1.0 + found))
     }
 
     /// The bucket is missing: nothing is learnt but that time went by.
@@ -230,7 +234,7 @@ impl Baseline {
         let expected = belief.interval();
         let raw = -belief.ln_upper(seen.failed);
         let below = belief.lower(seen.failed);
-        let single = self.tail.doubt(raw);
+        let single = self.tail.doubt(raw, self.dispersion());
         let ready = self.ready();
         let high = (-raw).exp();
         // Half of the count's own mass on either side, so that sparse series have no bias.

@@ -110,8 +110,18 @@ impl Joint {
     }
 }
 
-/// Surprise of the best m-th smallest probability, m up to `looks`, paid for the looks.
+/// Surprise `-ln p` of several series looked at together, of which one alone may be what is unusual.
+pub fn together(mut surprises: Vec<f64>) -> f64 {
+    best(&mut surprises, 1, GROUP_LOOKS)
+}
+
+/// Joint surprise; one series alone is its own record.
 fn joint(surprises: &mut [f64], looks: usize) -> f64 {
+    best(surprises, 2, looks)
+}
+
+/// Surprise of the best m-th smallest probability, m from `least` up to `looks`, paid for the looks.
+fn best(surprises: &mut [f64], least: usize, looks: usize) -> f64 {
     let n = surprises.len();
     if n == 0 {
         return 0.0;
@@ -121,8 +131,7 @@ fn joint(surprises: &mut [f64], looks: usize) -> f64 {
     let best = surprises[..looks]
         .iter()
         .enumerate()
-        // One series alone is its own record.
-        .skip(1)
+        .skip(least - 1)
         .map(|(index, surprise)| -ln_order(index + 1, n, *surprise))
         .fold(0.0, f64::max);
     (best - (looks as f64).ln()).max(0.0)

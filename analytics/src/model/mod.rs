@@ -25,6 +25,6 @@ mod tests;
 
 pub use baseline::{Baseline, Observation, Scored};
 pub use calendar::{Calendar, Moment};
-pub use crowd::{Crowd, Joined};
+pub use crowd::{Crowd, Joined, together};
 pub use score::score_of;
 pub use sided::{Judgement, Sided, counts, side};

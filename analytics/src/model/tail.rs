@@ -114,9 +114,12 @@ const ABOVE: f64 = 0.02;
 /// what it claims.
 const PRIOR_PEAKS: f64 = 12.0;
 const DOUBTED: f64 = 1.2;
-/// Peaks that halve how much a shape is shrunk, and the heaviest one.
+/// Peaks that a shape is shrunk by, and the heaviest one.
 const SHAPE_PEAKS: f64 = 20.0;
 const HEAVIEST: f64 = 0.3;
+/// The shape that it is shrunk to where counts disperse without bounds: they then are mixtures with heavier tails than the
+/// negative binomial's, of which a few dozen peaks know little.
+const HEAVY: f64 = 0.4;
 /// A peak counts for no more than the third largest known one, within these bounds: a rare incident does not blind the
 /// series, and bursts that come again and again are its usual.
 const PEAK_CAP: (f64, f64) = (5.0, 20.0);
@@ -167,16 +170,16 @@ impl Default for Calibration {
 impl Calibration {
     /// The surprise as the past would have it: never larger than the model's own.
     pub fn apply(&self, x: f64) -> f64 {
-        self.apply_to(x, 1.0)
+        self.apply_to(x, 1.0, 0.0)
     }
 
-    /// The surprise as the past would have it, of models of counts: these, and means of them, know their tails less well
-    /// than they claim.
-    pub fn doubt(&self, x: f64) -> f64 {
-        self.apply_to(x, DOUBTED)
+    /// The surprise as the past would have it, of models of counts that disperse so much: these, and means of them, know
+    /// their tails less well than they claim.
+    pub fn doubt(&self, x: f64, dispersion: f64) -> f64 {
+        self.apply_to(x, DOUBTED, HEAVY * dispersion / (1.0 + dispersion))
     }
 
-    fn apply_to(&self, x: f64, prior: f64) -> f64 {
+    fn apply_to(&self, x: f64, prior: f64, heavy: f64) -> f64 {
         let nominal = -ABOVE.ln();
         if x <= self.threshold.max(nominal) {
             // Between the model's and the past's threshold the rate is that of the past.
@@ -184,17 +187,17 @@ impl Calibration {
         }
         let beyond = x - self.threshold;
         let mean = (PRIOR_PEAKS * prior + self.excess) / (PRIOR_PEAKS + self.peaks);
-        let shape = self.shape(mean, prior);
+        let shape = self.shape(mean, prior, heavy);
         let tail =
             if shape < 1e-3 { beyond / mean } else { (1.0 + shape * beyond / (mean * (1.0 - shape))).ln() / shape };
         x.min(nominal + tail)
     }
 
-    /// Shape of the generalised Pareto by moments, shrunk towards the exponential.
-    fn shape(&self, mean: f64, prior: f64) -> f64 {
+    /// Shape of the generalised Pareto by moments, shrunk towards `heavy`.
+    fn shape(&self, mean: f64, prior: f64, heavy: f64) -> f64 {
         let variance = (PRIOR_PEAKS * 2.0 * prior * prior + self.squares) / (PRIOR_PEAKS + self.peaks) - mean * mean;
         let raw = 0.5 * (1.0 - mean * mean / variance.max(1e-6));
-        (raw * self.peaks / (self.peaks + SHAPE_PEAKS)).clamp(0.0, HEAVIEST)
+        ((raw * self.peaks + heavy * SHAPE_PEAKS) / (self.peaks + SHAPE_PEAKS)).clamp(0.0, HEAVIEST)
     }
 
     /// Learns one surprise.

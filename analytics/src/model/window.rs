@@ -49,7 +49,7 @@ impl Window {
         self.filled += self.step * (1.0 - self.filled);
         self.common += self.step * (common - self.common);
         let raw = -ln_normal_upper(self.standard().max(-3.0));
-        let surprise = self.tail.doubt(raw);
+        let surprise = self.tail.doubt(raw, 0.0);
         if learn && self.filled > 0.6 {
             if self.mean > 0.0 {
                 let square =

@@ -90,9 +90,9 @@ impl Stitcher {
 
     /// Makes room: hands out the session that would be due first.
     pub(super) fn evict(&mut self, now: Micros, out: &mut Vec<SessionRecord>) {
-        while let Some((at, slot)) = self.due.pop() {
-            if let Some(session) = self.held.get(slot).filter(|session| session.deadline <= at) {
-                let hash = self.seed.hash_one(session.key);
+        while let Some(entry @ (at, slot)) = self.due.pop() {
+            if self.is_due(at, slot) {
+                let [hash, ..] = self.approach(&[entry]);
                 self.counters.evicted += 1;
                 self.emit(slot, hash, EndReason::Resources, now, out);
                 return;

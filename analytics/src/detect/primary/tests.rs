@@ -1,6 +1,6 @@
 //! Which records tell, on bucket by bucket stories.
 
-use jobs::Score;
+use jobs::{Influencer, Score};
 use tracker::Outcome;
 
 use super::*;
@@ -48,8 +48,23 @@ fn records(failures: &[Failure], typical: impl Fn(&SeriesKey) -> f64) -> Vec<Ano
     counts.into_iter().map(one).filter(|record| record.record_score.value() >= 3.0).collect()
 }
 
+/// Servers of which two ports are unusual.
+fn together(records: &[AnomalyRecord]) -> BTreeSet<IpAddr> {
+    let unusual = |r: &&AnomalyRecord| r.series.level == Level::ServerPort && r.record_score.value() >= UNUSUAL;
+    let servers: Vec<IpAddr> = records.iter().filter(unusual).filter_map(|r| r.series.server).collect();
+    servers.iter().filter(|server| servers.iter().filter(|other| other == server).count() > 1).copied().collect()
+}
+
+fn chosen(records: Vec<AnomalyRecord>, failures: &[Failure]) -> Vec<StoredRecord> {
+    let together = together(&records);
+    choose(records, failures, &together)
+}
+
 fn telling(failures: &[Failure], typical: impl Fn(&SeriesKey) -> f64) -> Vec<String> {
-    let chosen = choose(records(failures, typical), failures);
+    primaries(&chosen(records(failures, typical), failures))
+}
+
+fn primaries(chosen: &[StoredRecord]) -> Vec<String> {
     let mut names: Vec<String> =
         chosen.iter().filter(|s| s.primary).map(|s| crate::key::series_label(&s.record.series)).collect();
     names.sort();
@@ -91,7 +106,7 @@ fn two_unusual_ports_are_the_server_even_when_one_has_most_of_the_failures() {
     assert_eq!(telling(&failures, quiet), ["10.0.0.1"]);
     // The server's own record is told as unusual as its ports' are.
     let busy = |key: &SeriesKey| if key.level == Level::Server { 650.0 } else { 0.1 };
-    let chosen = choose(records(&failures, busy), &failures);
+    let chosen = chosen(records(&failures, busy), &failures);
     let of = |level: Level| {
         let scores = chosen.iter().filter(|one| one.record.series.level == level);
         scores.map(|one| one.record.record_score.value()).fold(0.0, f64::max)
@@ -99,6 +114,30 @@ fn two_unusual_ports_are_the_server_even_when_one_has_most_of_the_failures() {
     let server = chosen.iter().find(|one| one.record.series.level == Level::Server).unwrap();
     assert!(!server.primary || of(Level::Server) >= of(Level::ServerPort));
     assert!(server.primary);
+}
+
+#[test]
+fn a_port_at_which_one_client_fails_is_not_its_server() {
+    let others = (0..40).map(|n| failure(&format!("10.1.0.{n}"), "10.0.0.1", 22, 1));
+    let failures: Vec<Failure> = others.chain([failure("10.9.9.9", "10.0.0.1", 631, 60)]).collect();
+    let names = |named: bool| {
+        let mut all = records(&failures, quiet);
+        all.retain(|record| record.series.level != Level::Client);
+        let one = Influencer {
+            field: "client_ip".to_owned(),
+            value: "10.9.9.9".to_owned(),
+            share: 1.0,
+            usual_share: 0.0,
+            score: Score::new(100.0),
+        };
+        let port = all.iter_mut().find(|r| r.series.level == Level::ServerPort && r.series.port == Some(631)).unwrap();
+        // Without the other port's failures in it the server's excess is this port's.
+        port.actual += 200.0;
+        port.influencers = if named { vec![one] } else { Vec::new() };
+        primaries(&chosen(all, &failures))
+    };
+    assert_eq!(names(false), ["10.0.0.1"]);
+    assert!(names(true).contains(&"10.0.0.1:631".to_owned()));
 }
 
 #[test]
@@ -155,7 +194,7 @@ fn a_client_that_is_more_unusual_than_its_target_tells() {
     let mut all = records(&failures, quiet);
     let client = all.iter_mut().find(|r| r.series.client == Some(ip("10.1.0.3"))).unwrap();
     client.record_score = Score::new(100.0);
-    let chosen = choose(all, &failures);
+    let chosen = chosen(all, &failures);
     let clients: Vec<_> = chosen.iter().filter(|s| s.primary).filter_map(|s| s.record.series.client).collect();
     assert_eq!(clients, [ip("10.1.0.3")]);
     assert!(chosen.iter().any(|s| s.primary && s.record.series.level == Level::ServerPort));

@@ -20,8 +20,8 @@ impl Baseline {
         later.learn(0.5_f64.powf(ahead.max(0.0) / life), 0.0, 0.0, 0.0);
         // A level is not known to have moved by more than a few times, however far ahead.
         let moved = later.uncertainty().min(level.uncertainty().max(1.0));
-        let profile = if self.profile.is_some() { PROFILE_VARIANCE } else { 0.0 };
+        let dispersion = self.dispersion() + moved + self.unknown(moment, PROFILE_VARIANCE);
         let packet = self.packet();
-        Belief { mean, dispersion: (self.dispersion() + moved + profile) * packet, packet }.interval()
+        Belief { mean, dispersion: dispersion * packet, packet }.interval()
     }
 }
