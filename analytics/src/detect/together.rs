@@ -23,8 +23,8 @@ struct Server<'a> {
     ports: Vec<&'a ScoredSeries>,
 }
 
-/// The servers of a bucket whose ports rise together: beside the most unusual port another one is unusual by itself, or
-/// the others are taken together, or the server rises and not for that port.
+/// The servers of a bucket whose ports rise together: one port is unusual by itself, and another one is, too, or the others
+/// are taken together, or the server rises and not for that port.
 pub fn risen_together(series: &[ScoredSeries]) -> BTreeSet<IpAddr> {
     let mut servers: BTreeMap<IpAddr, Server<'_>> = BTreeMap::new();
     for one in series.iter().filter(|one| one.scored.ready) {
@@ -43,7 +43,9 @@ pub fn risen_together(series: &[ScoredSeries]) -> BTreeSet<IpAddr> {
 impl Server<'_> {
     fn rises_together(&mut self) -> bool {
         self.ports.sort_by(|a, b| b.surprise.total_cmp(&a.surprise));
-        let Some((most, others)) = self.ports.split_first() else { return false };
+        let Some((most, others)) = self.ports.split_first().filter(|(most, _)| most.score >= UNUSUAL) else {
+            return false;
+        };
         others.iter().any(|one| one.score >= UNUSUAL)
             || together(others.iter().map(|one| one.surprise).collect()) >= RISES
             || self.whole.is_some_and(|whole| {
@@ -99,7 +101,7 @@ mod tests {
     #[test]
     fn one_port_is_not_its_server() {
         let mut ports = vec![port(443, 200, 900), port(22, 8, 9), port(25, 12, 11), port(389, 8, 8)];
-        assert!(!rises(&ports));
+        assert!(ports[0].score >= UNUSUAL && !rises(&ports));
         assert!(!rises(&ports[..1]));
         // Another one is unusual by itself.
         ports[1] = port(22, 8, 60);
@@ -111,6 +113,8 @@ mod tests {
         let ports = [port(443, 200, 900), port(22, 8, 15), port(25, 12, 21), port(389, 8, 15)];
         assert!(ports[1..].iter().all(|one| one.score < UNUSUAL), "{:?}", ports.each_ref().map(|one| one.score));
         assert!(rises(&ports));
+        // Where no port is unusual, nothing is asked.
+        assert!(!rises(&ports[1..]));
     }
 
     #[test]
