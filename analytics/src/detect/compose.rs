@@ -49,12 +49,8 @@ pub fn compose(scored: &ScoredView, view: &View, failures: &[Failure], start: i6
     let n = scored.series.iter().filter(|one| one.scored.ready).count() as f64;
     // The most surprising series, paid for having looked at all of them.
     let most = scored.series.iter().map(|one| one.surprise - n.max(1.0).ln()).fold(0.0, f64::max);
-    let excess: f64 = scored
-        .series
-        .iter()
-        .filter(|one| one.key.level == Level::ServerPort)
-        .map(|one| (one.tally.failed as f64 - one.scored.expected.typical).max(0.0))
-        .sum();
+    let excess: f64 =
+        scored.series.iter().filter(|one| one.key.level == Level::ServerPort).map(|one| one.excess().max(0.0)).sum();
     let surprise = if scored.ready { scored.crowd.max(most) } else { 0.0 };
     let score = Score::new(score_of(surprise, excess));
     let bucket = BucketResult {

@@ -38,6 +38,13 @@ pub struct ScoredSeries {
     pub by_breadth: bool,
 }
 
+impl ScoredSeries {
+    /// Failures beyond the expectation; negative where there are fewer.
+    pub fn excess(&self) -> f64 {
+        self.tally.failed as f64 - self.scored.expected.typical
+    }
+}
+
 /// The distinct count that tells a scan: ports of a server, targets of a client.
 fn breadth(level: Level, tally: &Tally) -> Option<u64> {
     match level {

@@ -26,10 +26,16 @@ struct Server<'a> {
 /// The servers of a bucket whose ports rise together: one port is unusual by itself, and another one is, too, or the others
 /// are taken together, or the server rises and not for that port.
 pub fn risen_together(series: &[ScoredSeries]) -> BTreeSet<IpAddr> {
-    let mut servers: BTreeMap<IpAddr, Server<'_>> = BTreeMap::new();
-    for one in series.iter().filter(|one| one.scored.ready) {
-        let Some(ip) = one.key.server else { continue };
-        let server = servers.entry(ip).or_default();
+    let ready = || series.iter().filter(|one| one.scored.ready);
+    // Of most buckets these are none, and nothing else is looked at.
+    let unusual = ready().filter(|one| one.key.level == Level::ServerPort && one.score >= UNUSUAL);
+    let mut servers: BTreeMap<IpAddr, Server<'_>> =
+        unusual.filter_map(|one| Some((one.key.server?, Server::default()))).collect();
+    if servers.is_empty() {
+        return BTreeSet::new();
+    }
+    for one in ready() {
+        let Some(server) = one.key.server.and_then(|ip| servers.get_mut(&ip)) else { continue };
         match one.key.level {
             Level::ServerPort => server.ports.push(one),
             Level::Server => server.whole = Some(one),
@@ -49,13 +55,9 @@ impl Server<'_> {
         others.iter().any(|one| one.score >= UNUSUAL)
             || together(others.iter().map(|one| one.surprise).collect()) >= RISES
             || self.whole.is_some_and(|whole| {
-                !others.is_empty() && whole.scored.surprise >= RISES && excess(most) < MOST * excess(whole)
+                !others.is_empty() && whole.scored.surprise >= RISES && most.excess() < MOST * whole.excess()
             })
     }
-}
-
-fn excess(one: &ScoredSeries) -> f64 {
-    one.tally.failed as f64 - one.scored.expected.typical
 }
 
 #[cfg(test)]

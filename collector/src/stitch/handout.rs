@@ -30,7 +30,7 @@ impl Stitcher {
             entries.extend(std::iter::from_fn(|| self.due.pop_due(now)).take(AHEAD));
             let hashes = self.approach(&entries);
             for (&(at, slot), hash) in entries.iter().zip(hashes) {
-                if self.is_due(at, slot) {
+                if self.present(at, slot).is_some() {
                     self.emit(slot, hash, EndReason::Idle, now, out);
                 }
             }
@@ -83,16 +83,16 @@ impl Stitcher {
         hashes
     }
 
-    /// Whether an entry is for the present deadline of a session that is still held.
-    fn is_due(&self, at: Micros, slot: Slot) -> bool {
-        self.held.get(slot).is_some_and(|session| session.deadline <= at)
+    /// The session of an entry, if it is still held and the entry is for its present deadline.
+    fn present(&self, at: Micros, slot: Slot) -> Option<&Session> {
+        self.held.get(slot).filter(|session| session.deadline <= at)
     }
 
     /// Makes room: hands out the session that would be due first.
     pub(super) fn evict(&mut self, now: Micros, out: &mut Vec<SessionRecord>) {
-        while let Some(entry @ (at, slot)) = self.due.pop() {
-            if self.is_due(at, slot) {
-                let [hash, ..] = self.approach(&[entry]);
+        while let Some((at, slot)) = self.due.pop() {
+            if let Some(session) = self.present(at, slot) {
+                let hash = self.seed.hash_one(session.key);
                 self.counters.evicted += 1;
                 self.emit(slot, hash, EndReason::Resources, now, out);
                 return;
