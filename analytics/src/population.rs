@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use jobs::{Level, SeriesKey};
 use tracker::Perspective;
 
-use crate::buckets::count::sums;
-use crate::buckets::counts::{BucketCounts, Tally};
+use crate::buckets::counts::{BucketCounts, TCP_FAILURES, Tally};
+use crate::buckets::{count, counts::Pool};
 use crate::detect::world::{Rules, World};
 use crate::error::Result;
 use crate::jobs::Skips;
@@ -135,15 +135,29 @@ impl Population {
 #[derive(Debug)]
 pub struct Bucket(BucketCounts);
 
-/// Runs the bucket query over the newest `buckets` of a store, all in one query. Returns how many rows it answers with,
+/// Counts the newest `buckets` of a store, a few at a time, as detection does. Returns how many series and pools there are,
 /// and the sum of each number in them: members, attempts, failed, highest, clients, servers, ports, and by outcome.
 ///
 /// # Errors
 /// The sessions cannot be read.
 pub async fn count(store: &SessionStore, span: u64, buckets: u64) -> Result<Vec<u64>> {
-    let files = store.files(0, i64::MAX)?;
+    const AT_A_TIME: usize = 8;
     let span = i64::try_from(span).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-    let end = files.iter().map(|file| file.last).max().unwrap_or(0).div_euclid(span) * span + span;
-    let from = end.saturating_sub(span.saturating_mul(i64::try_from(buckets).unwrap_or(i64::MAX))).max(0);
-    sums(store.files(from, end)?, span, from, end, DetectSettings::default().limits()).await
+    let last = store.files(0, i64::MAX)?.iter().map(|file| file.last).max().unwrap_or(0).div_euclid(span);
+    let first = (last + 1).saturating_sub(i64::try_from(buckets).unwrap_or(i64::MAX)).max(0);
+    let limits = DetectSettings::default().limits();
+    let mut sums = vec![0; 8 + TCP_FAILURES.len()];
+    for bucket in (first..=last).step_by(AT_A_TIME) {
+        let (from, to) = (bucket * span, (last + 1).min(bucket + AT_A_TIME as i64) * span);
+        let counted = count::count(store.files(from, to)?, span, from, to, limits).await?;
+        for own in counted.values().flat_map(|bucket| bucket.perspectives.values()) {
+            let series = own.series.values().map(|tally| Pool { members: 1, tally: *tally, highest: tally.failed });
+            for Pool { members, tally, highest } in series.chain(own.pools.values().copied()) {
+                let Tally { attempts, failed, clients, servers, ports, outcomes } = tally;
+                let numbers = [1, members, attempts, failed, highest, clients, servers, ports];
+                sums.iter_mut().zip(numbers.into_iter().chain(outcomes)).for_each(|(sum, number)| *sum += number);
+            }
+        }
+    }
+    Ok(sums)
 }

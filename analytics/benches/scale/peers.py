@@ -1,11 +1,11 @@
-"""The bucket query beside DuckDB and chDB: the same answer from the same Parquet files, in one run.
+"""The counts of buckets beside DuckDB and chDB: the same answer from the same Parquet files, in one run.
 
     python peers.py STORE BUCKETS [HALFOPEN COMMAND...]
     python peers.py --only ENGINE FORM STORE BUCKETS
 
-Asks each engine for the counts of the newest buckets of a store, all in one query, with two threads, in a process of its own:
-in turn, three times. Peers are asked in two forms: `plain`, with count(DISTINCT), and `steps`, the product's own query
-(src/buckets/sql) in their dialect; a form that an engine cannot do is left out. HALFOPEN COMMAND runs this benchmark's
+Asks each engine for the counts of the newest buckets of a store with two threads, in a process of its own: in turn, three
+times. Peers are asked for a day of buckets at a time, in two forms: `plain`, with count(DISTINCT), and `steps`
+(levels.sql), the quickest one known; a form that an engine cannot do is left out. HALFOPEN COMMAND runs this benchmark's
 `counts` (`cargo bench --workspace --bench scale -- counts`). Every column is summed, so that nothing of the answer can
 be left out; answers that differ are an error. Needs duckdb and chdb from PyPI.
 """
@@ -19,6 +19,7 @@ import sys
 import time
 
 SPAN = 900_000_000
+DAY = 96
 SERIES, QUIET = 10_000, 2_500
 HERE = os.path.dirname(os.path.abspath(__file__))
 SUMS = ["members", "attempts", "failed", "highest", "clients", "servers", "ports"]
@@ -27,7 +28,7 @@ OUTCOMES = ["no_answer", "refused", "unreachable", "admin_blocked", "ttl_exceede
 
 
 def text_of(name):
-    lines = open(os.path.join(HERE, "../../src/buckets/sql", name), encoding="utf-8").read().splitlines()
+    lines = open(os.path.join(HERE, name), encoding="utf-8").read().splitlines()
     return "\n".join(line for line in lines if not line.lstrip().startswith("--"))
 
 
@@ -104,24 +105,32 @@ def peer(engine, form, store, buckets):
     duck = duckdb.connect(config={"threads": 2})
     newest = duck.sql(f"SELECT max(epoch_us(\"end\")) FROM read_parquet({files[-8:]!r})").fetchall()[0][0]
     end = newest // SPAN * SPAN + SPAN
-    start = end - buckets * SPAN
-    hours = {time.strftime("date=%Y-%m-%d/hour=%H", time.gmtime(at / 1e6)) for at in range(start, end, SPAN)}
-    chosen = [path for path in files if any(hour in path for hour in hours)]
-    if engine == "duckdb":
-        text = query(form, 'epoch_us("end")', lambda a, b: f"{a} // {b}", start, end)
-        text = text.replace("FROM sessions", f"FROM read_parquet({chosen!r})")
-        measured(f"duckdb {form}", lambda: duck.sql(text).fetchall()[0])
-    else:
-        duck.close()
+    house = None
+    if engine == "chdb":
         from chdb import session
 
+        duck.close()
         house = session.Session()
+
+    def day(start, end):
+        hours = {time.strftime("date=%Y-%m-%d/hour=%H", time.gmtime(at / 1e6)) for at in range(start, end, SPAN)}
+        if engine == "duckdb":
+            chosen = [path for path in files if any(hour in path for hour in hours)]
+            text = query(form, 'epoch_us("end")', lambda a, b: f"{a} // {b}", start, end)
+            return duck.sql(text.replace("FROM sessions", f"FROM read_parquet({chosen!r})")).fetchall()[0]
         text = query(form, "toUnixTimestamp64Micro(end)", lambda a, b: f"intDiv({a}, {b})", start, end)
         places = f"{store}/sessions/{{{','.join(sorted(hours))}}}/*.parquet"
         text = text.replace("FROM sessions", f"FROM file('{places}', Parquet)")
         text += (" SETTINGS max_threads = 2, group_by_use_nulls = 1, join_use_nulls = 1,"
                  " prefer_column_name_to_alias = 1")
-        measured(f"chdb {form}", lambda: house.query(text, "CSV").bytes().decode().strip().split(","))
+        return house.query(text, "CSV").bytes().decode().strip().split(",")
+
+    def answer():
+        starts = range(end - buckets * SPAN, end, DAY * SPAN)
+        days = [day(start, min(end, start + DAY * SPAN)) for start in starts]
+        return [sum(int(value) for value in column) for column in zip(*days)]
+
+    measured(f"{engine} {form}", answer)
 
 
 def main():

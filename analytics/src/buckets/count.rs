@@ -1,28 +1,35 @@
-//! Counting: runs the bucket SQL over session files and reads its answer.
+//! Counting: asks session files for what buckets need, and makes series of it.
 //!
-//! The SQL lies in `.sql` files and uses built-in functions and file-backed tables only.
+//! The SQL lies in `.sql` files and uses built-in functions and file-backed tables only. It reads, selects and names; that
+//! each session counts for five levels, and each party once, is cheaper told in code (`levels.rs`) than in SQL, which would
+//! read the sessions again for each.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, BinaryArray, Int64Array, StringArray, UInt16Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, UInt64Type};
 use arrow::record_batch::RecordBatch;
-use datafusion::common::ScalarValue;
-use jobs::SeriesKey;
+use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::SessionContext;
+use futures::TryStreamExt as _;
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use tokio::task::JoinSet;
 use tracker::locality::address_of;
 use tracker::{Micros, Outcome, Perspective};
 
-use crate::buckets::counts::{BucketCounts, Pool, TCP_FAILURES, Tally};
+use crate::buckets::counts::BucketCounts;
+use crate::buckets::levels::Levels;
 use crate::error::{Result, StoreError};
-use crate::key::level_from;
 use crate::query::{counting_context, sessions::StoredSessions};
 use crate::results::columns::Columns;
 use crate::store::footer::SessionFile;
 
-const LEVELS_SQL: &str = include_str!("sql/levels.sql");
+const ATTEMPTS_SQL: &str = include_str!("sql/attempts.sql");
 const OBSERVERS_SQL: &str = include_str!("sql/observers.sql");
 pub(crate) const FAILURES_SQL: &str = include_str!("sql/failures.sql");
 
@@ -48,96 +55,123 @@ pub async fn count(
     if files.is_empty() {
         return Ok(buckets);
     }
-    let values = values(span, from, to, limits);
-    for batch in run(OBSERVERS_SQL, files.clone(), values[..3].to_vec()).await? {
+    for batch in run(OBSERVERS_SQL, files.clone(), values(span, from, to)).await? {
         read_observers(&batch, span, &mut buckets)?;
     }
-    for batch in run(LEVELS_SQL, files, values.to_vec()).await? {
-        read_levels(&batch, span, &mut buckets)?;
+    let mut parts = JoinSet::new();
+    for sessions in over(files)?
+        .sql(ATTEMPTS_SQL)
+        .await?
+        .with_param_values(values(span, from, to))?
+        .execute_stream_partitioned()
+        .await?
+    {
+        parts.spawn(levels(sessions, span));
+    }
+    let mut counted: BTreeMap<(Micros, Perspective), Levels> = BTreeMap::new();
+    while let Some(part) = parts.join_next().await {
+        for (place, levels) in part.map_err(|error| DataFusionError::External(Box::new(error)))?? {
+            match counted.entry(place) {
+                Entry::Vacant(free) => drop(free.insert(levels)),
+                Entry::Occupied(mut known) => known.get_mut().merge(levels),
+            }
+        }
+    }
+    let finished: Vec<_> = counted
+        .into_par_iter()
+        .map(|((bucket, perspective), levels)| (bucket, perspective, levels.finish(perspective, limits)))
+        .collect();
+    for (bucket, perspective, own) in finished {
+        let counts = buckets.entry(bucket).or_default().perspectives.entry(perspective).or_default();
+        (counts.series, counts.pools) = (own.series, own.pools);
     }
     Ok(buckets)
 }
 
-/// How many rows the bucket query answers with, and the sum of each number in them, in the order of its columns.
-pub(crate) async fn sums(
-    files: Vec<Arc<SessionFile>>,
+/// Counts some of the attempted sessions.
+async fn levels(
+    mut sessions: SendableRecordBatchStream,
     span: Micros,
-    from: Micros,
-    to: Micros,
-    limits: Limits,
-) -> Result<Vec<u64>> {
-    let names = ["members", "attempts", "failed", "highest", "clients", "servers", "ports"];
-    let all: String =
-        names.into_iter().chain(TCP_FAILURES.map(Outcome::as_str)).map(|n| format!(", sum({n}) AS {n}")).collect();
-    let sql = format!("SELECT count(*) AS answered{all} FROM ({LEVELS_SQL})");
-    let mut found = Vec::new();
-    for batch in run(&sql, files, values(span, from, to, limits).to_vec()).await? {
-        let rows = Rows::new(&batch)?;
-        for field in batch.schema().fields() {
-            found.push(rows.number(field.name(), 0)?);
+) -> Result<BTreeMap<(Micros, Perspective), Levels>> {
+    let mut buckets: BTreeMap<(Micros, Perspective), Levels> = BTreeMap::new();
+    while let Some(batch) = sessions.try_next().await? {
+        let rows = Attempts::new(&batch)?;
+        for row in 0..batch.num_rows() {
+            let levels = buckets.entry((rows.buckets.value(row) * span, rows.perspective(row)?)).or_default();
+            levels.add(rows.server(row)?, rows.ports.value(row), rows.client(row)?, rows.failure(row));
         }
     }
-    Ok(found)
+    Ok(buckets)
 }
 
 /// What the placeholders of the bucket queries stand for, `$1` first.
-fn values(span: Micros, from: Micros, to: Micros, limits: Limits) -> [ScalarValue; 5] {
-    let number = |value: i64| ScalarValue::Int64(Some(value));
+fn values(span: Micros, from: Micros, to: Micros) -> Vec<ScalarValue> {
     let time = |value| ScalarValue::TimestampMicrosecond(Some(value), Some("UTC".into()));
-    let (series, quiet) = (number(i64::from(limits.series)), number(i64::from(limits.quiet)));
-    [number(span), time(from), time(to), series, quiet]
+    vec![ScalarValue::Int64(Some(span)), time(from), time(to)]
 }
 
 /// Runs one bucket query over these files.
 pub(crate) async fn run(sql: &str, files: Vec<Arc<SessionFile>>, values: Vec<ScalarValue>) -> Result<Vec<RecordBatch>> {
+    Ok(over(files)?.sql(sql).await?.with_param_values(values)?.collect().await?)
+}
+
+fn over(files: Vec<Arc<SessionFile>>) -> Result<SessionContext> {
     let context = counting_context();
     context.register_table("sessions", Arc::new(StoredSessions::of_files(files)))?;
-    Ok(context.sql(sql).await?.with_param_values(values)?.collect().await?)
+    Ok(context)
 }
 
 fn read_observers(batch: &RecordBatch, span: Micros, into: &mut BTreeMap<Micros, BucketCounts>) -> Result<()> {
     let rows = Rows::new(batch)?;
     for row in 0..batch.num_rows() {
-        let (bucket, perspective) = rows.place(row, span)?;
+        let bucket = i64::try_from(rows.number("bucket", row)?).map_err(|_| odd("bucket"))? * span;
         let observer = Columns(batch).text("observer", row).unwrap_or_default().to_owned();
-        let counts = into.entry(bucket).or_default().perspectives.entry(perspective).or_default();
+        let counts = into.entry(bucket).or_default().perspectives.entry(rows.perspective(row)?).or_default();
         *counts.observers.entry(observer).or_default() += rows.number("records", row)?;
     }
     Ok(())
 }
 
-fn read_levels(batch: &RecordBatch, span: Micros, into: &mut BTreeMap<Micros, BucketCounts>) -> Result<()> {
-    let rows = Rows::new(batch)?;
-    for row in 0..batch.num_rows() {
-        let (bucket, perspective) = rows.place(row, span)?;
-        let mut tally = Tally {
-            attempts: rows.number("attempts", row)?,
-            failed: rows.number("failed", row)?,
-            clients: rows.number("clients", row)?,
-            servers: rows.number("servers", row)?,
-            ports: rows.number("ports", row)?,
-            outcomes: [0; TCP_FAILURES.len()],
-        };
-        for (count, outcome) in tally.outcomes.iter_mut().zip(TCP_FAILURES) {
-            *count = rows.number(outcome.as_str(), row)?;
+/// The columns of attempted sessions.
+struct Attempts<'a> {
+    buckets: &'a Int64Array,
+    perspectives: &'a StringArray,
+    servers: &'a BinaryArray,
+    ports: &'a UInt16Array,
+    clients: &'a BinaryArray,
+    failures: &'a StringArray,
+}
+
+impl<'a> Attempts<'a> {
+    fn new(batch: &'a RecordBatch) -> Result<Self> {
+        fn column<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a T> {
+            batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref()).ok_or_else(|| odd(name))
         }
-        let level = Columns(batch).text("level", row).and_then(level_from).ok_or_else(|| odd("level"))?;
-        let counts = into.entry(bucket).or_default().perspectives.entry(perspective).or_default();
-        if Columns(batch).flag("pooled", row).unwrap_or(false) {
-            let pool = Pool { members: rows.number("members", row)?, tally, highest: rows.number("highest", row)? };
-            counts.pools.insert(level, pool);
-            continue;
-        }
-        let key = SeriesKey {
-            perspective,
-            level,
-            server: rows.address("server_ip", row),
-            port: rows.number("server_port", row).ok().and_then(|port| u16::try_from(port).ok()),
-            client: rows.address("client_ip", row),
-        };
-        counts.series.insert(key, tally);
+        Ok(Self {
+            buckets: column(batch, "bucket")?,
+            perspectives: column(batch, "perspective")?,
+            servers: column(batch, "server_ip")?,
+            ports: column(batch, "server_port")?,
+            clients: column(batch, "client_ip")?,
+            failures: column(batch, "failure")?,
+        })
     }
-    Ok(())
+
+    fn perspective(&self, row: usize) -> Result<Perspective> {
+        self.perspectives.value(row).parse().map_err(|_| odd("perspective"))
+    }
+
+    fn server(&self, row: usize) -> Result<u128> {
+        Ok(u128::from_be_bytes(self.servers.value(row).try_into().map_err(|_| odd("server_ip"))?))
+    }
+
+    fn client(&self, row: usize) -> Result<u128> {
+        Ok(u128::from_be_bytes(self.clients.value(row).try_into().map_err(|_| odd("client_ip"))?))
+    }
+
+    fn failure(&self, row: usize) -> Option<Outcome> {
+        if self.failures.is_valid(row) { self.failures.value(row).parse().ok() } else { None }
+    }
 }
 
 fn odd(column: &str) -> StoreError {
@@ -174,10 +208,5 @@ impl<'a> Rows<'a> {
 
     pub(crate) fn perspective(&self, row: usize) -> Result<Perspective> {
         Columns(self.batch).parse("perspective", row).ok_or_else(|| odd("perspective"))
-    }
-
-    fn place(&self, row: usize, span: Micros) -> Result<(Micros, Perspective)> {
-        let bucket = i64::try_from(self.number("bucket", row)?).map_err(|_| odd("bucket"))?;
-        Ok((bucket * span, self.perspective(row)?))
     }
 }
