@@ -51,7 +51,10 @@ pub fn choose(mut records: Vec<AnomalyRecord>, failures: &[Failure], together: &
             }
         } else if let [part] = parts[..] {
             // A server that is unusual for more than its one unusual port is told with it.
-            let more = level == Level::Server && unusual(parent) && excess(&records[part]) < MOST * excess(record);
+            let more = level == Level::Server
+                && !by_clients
+                && unusual(parent)
+                && excess(&records[part]) < MOST * excess(record);
             if more {
                 telling[part] = false;
             } else if record.record_score.value() <= records[part].record_score.value() {

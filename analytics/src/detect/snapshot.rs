@@ -12,7 +12,7 @@ use crate::detect::world::{View, World};
 use crate::model::persist::Persist;
 
 /// First bytes; changes with the model, so that older snapshots are rebuilt from counts.
-const MAGIC: &[u8; 16] = b"halfopen model10";
+const MAGIC: &[u8; 16] = b"halfopen model11";
 /// Bytes of series that make a record.
 const RECORD: usize = 1 << 16;
 /// No record is longer.

@@ -42,9 +42,9 @@ const NEWCOMER_EVENTS: f64 = 0.3;
 /// Weights of a new bucket in the windows: about three buckets, and two, six and sixteen hours of
 /// quarter hours.
 const STEPS: [f64; 4] = [0.35, 0.12, 0.04, 0.015];
-/// What the looks cost: the single bucket has two thirds of the error, the windows, which see much the same, the rest.
-const LOOK_SINGLE: f64 = 1.5;
-const LOOK_MULTI: f64 = 3.0;
+/// What the looks cost: the single bucket has half of the error, the windows, which see much the same, a quarter.
+const LOOK_SINGLE: f64 = 2.0;
+const LOOK_MULTI: f64 = 4.0;
 /// A bucket beyond this on one side speaks for a level shift.
 const SHIFT_P: f64 = 0.02;
 /// After so many days under this part of the slow level, longer than holidays in a row, the slow level is the new one too.
@@ -119,7 +119,7 @@ impl Baseline {
             shift: (0.0, 0.0),
             under: 0.0,
             odds: Level::new(1.0, 0.0),
-            tail: Calibration::default(),
+            tail: Calibration::both_ways(),
             windows: Vec::new(),
             profile: None,
             until_fit: 0.0,
@@ -275,15 +275,16 @@ impl Baseline {
             if self.events < 5.0 {
                 return (0.0, 0.0, 0.0, 0.0);
             }
-            self.windows = STEPS.map(Window::new).to_vec();
+            self.windows = STEPS.map(|step| Window::new(step, Calibration::both_ways())).to_vec();
         }
+        let dispersion = self.dispersion();
         let over = self.alarmed > 0 && z < OVER_Z;
         let (mut most, mut gathered, mut short) = (0.0, 0.0, 0.0);
         for (at, window) in self.windows.iter_mut().enumerate() {
             if over {
                 window.relax();
             }
-            let surprise = window.observe(z, above, common, learn);
+            let surprise = window.observe(z, above, common, dispersion, learn);
             if at == 0 {
                 short = surprise;
             }

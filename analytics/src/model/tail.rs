@@ -123,6 +123,8 @@ const HEAVY: f64 = 0.4;
 /// A peak counts for no more than the third largest known one, within these bounds: a rare incident does not blind the
 /// series, and bursts that come again and again are its usual.
 const PEAK_CAP: (f64, f64) = (5.0, 20.0);
+/// How far below the nominal threshold the past's may lie where it speaks up for the model, too.
+const FAVOUR: f64 = 1.0;
 /// Buckets below the threshold that end a cluster of peaks.
 const CLUSTER_GAP: u32 = 4;
 /// A cluster with a peak so far above the threshold is an incident: it counts as a peak, but its buckets say nothing of
@@ -147,9 +149,11 @@ pub struct Calibration {
     cluster: f64,
     length: u32,
     quiet: u32,
+    /// Lowest threshold.
+    lowest: f64,
 }
 
-persist!(Calibration { threshold, buckets, peaks, excess, squares, largest, cluster, length, quiet });
+persist!(Calibration { threshold, buckets, peaks, excess, squares, largest, cluster, length, quiet, lowest });
 
 impl Default for Calibration {
     fn default() -> Self {
@@ -163,34 +167,43 @@ impl Default for Calibration {
             cluster: 0.0,
             length: 0,
             quiet: CLUSTER_GAP,
+            lowest: -ABOVE.ln(),
         }
     }
 }
 
 impl Calibration {
+    /// One that speaks up for the model's surprises as well, where the past shows that it has been too cautious.
+    pub fn both_ways() -> Self {
+        Self { lowest: -ABOVE.ln() - FAVOUR, ..Self::default() }
+    }
+
     /// The surprise as the past would have it: never larger than the model's own.
     pub fn apply(&self, x: f64) -> f64 {
-        self.apply_to(x, 1.0, 0.0)
+        self.apply_to(x, 1.0, 0.0, 0.0)
     }
 
     /// The surprise as the past would have it, of models of counts that disperse so much: these, and means of them, know
-    /// their tails less well than they claim.
+    /// their tails less well than they claim, and the bulk of what disperses speaks less for its tail.
     pub fn doubt(&self, x: f64, dispersion: f64) -> f64 {
-        self.apply_to(x, DOUBTED, HEAVY * dispersion / (1.0 + dispersion))
+        let trust = if self.lowest < -ABOVE.ln() { 1.0 / (1.0 + dispersion) } else { 0.0 };
+        self.apply_to(x, DOUBTED, HEAVY * dispersion / (1.0 + dispersion), trust)
     }
 
-    fn apply_to(&self, x: f64, prior: f64, heavy: f64) -> f64 {
+    /// `trust` is the share that counts of what the past says in a surprise's favour.
+    fn apply_to(&self, x: f64, prior: f64, heavy: f64, trust: f64) -> f64 {
         let nominal = -ABOVE.ln();
-        if x <= self.threshold.max(nominal) {
+        let told = if x <= self.threshold {
             // Between the model's and the past's threshold the rate is that of the past.
-            return x.min(nominal);
-        }
-        let beyond = x - self.threshold;
-        let mean = (PRIOR_PEAKS * prior + self.excess) / (PRIOR_PEAKS + self.peaks);
-        let shape = self.shape(mean, prior, heavy);
-        let tail =
-            if shape < 1e-3 { beyond / mean } else { (1.0 + shape * beyond / (mean * (1.0 - shape))).ln() / shape };
-        x.min(nominal + tail)
+            nominal.min(x * (nominal / self.threshold).max(1.0))
+        } else {
+            let beyond = x - self.threshold;
+            let mean = (PRIOR_PEAKS * prior + self.excess) / (PRIOR_PEAKS + self.peaks);
+            let shape = self.shape(mean, prior, heavy);
+            nominal
+                + if shape < 1e-3 { beyond / mean } else { (shape * beyond / (mean * (1.0 - shape))).ln_1p() / shape }
+        };
+        if told > x { trust.mul_add(told - x, x) } else { told }
     }
 
     /// Shape of the generalised Pareto by moments, shrunk towards `heavy`.
@@ -216,7 +229,6 @@ impl Calibration {
         // Robbins-Monro steps towards the quantile; they shrink as the past grows.
         let step = 1.5 / (self.buckets * ABOVE + 6.0);
         let pull = if above { 1.0 - ABOVE } else { -ABOVE };
-        let floor = -ABOVE.ln();
         if above {
             self.cluster = self.cluster.max(x - self.threshold);
             self.length += 1;
@@ -230,7 +242,7 @@ impl Calibration {
         if above && self.cluster > INCIDENT && self.length <= LONGEST_INCIDENT && self.buckets > GROWN {
             return;
         }
-        self.threshold = (self.threshold + step * pull).clamp(floor, floor + 8.0);
+        self.threshold = (self.threshold + step * pull).clamp(self.lowest, -ABOVE.ln() + 8.0);
     }
 
     /// A cluster is over: its highest peak counts.

@@ -11,6 +11,9 @@ const LOWEST: f64 = 1.0;
 /// Share of the spread that a new bucket brings: about ten days of quarter hours.
 const SPREAD_STEP: f64 = 1.0 / 960.0;
 
+/// Part of the dispersion of counts that is left in the tails of their means.
+const EVENED: f64 = 0.25;
+
 /// An exponentially weighted mean of z-scores.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Window {
@@ -28,9 +31,9 @@ pub struct Window {
 persist!(Window { step, mean, filled, spread, tail, gathered, common });
 
 impl Window {
-    /// A window in which a new bucket has the weight `step`.
-    pub fn new(step: f64) -> Self {
-        Self { step, mean: 0.0, filled: 0.0, spread: 1.0, tail: Calibration::default(), gathered: 0.0, common: 0.0 }
+    /// A window in which a new bucket has the weight `step`, and whose surprises are held against this past.
+    pub fn new(step: f64, tail: Calibration) -> Self {
+        Self { step, mean: 0.0, filled: 0.0, spread: 1.0, tail, gathered: 0.0, common: 0.0 }
     }
 
     /// How much above the expectation the window has gathered.
@@ -40,8 +43,8 @@ impl Window {
 
     /// Takes a bucket in, its z-score and how much it is above the expectation, and returns the surprise of the window;
     /// learns from it where `learn`. `common` is the share of the z-score's variance that neighbouring buckets have in
-    /// common, of which no mean rids them.
-    pub fn observe(&mut self, z: f64, above: f64, common: f64, learn: bool) -> f64 {
+    /// common, of which no mean rids them; `dispersion` is that of the counts.
+    pub fn observe(&mut self, z: f64, above: f64, common: f64, dispersion: f64, learn: bool) -> f64 {
         self.gathered = self.gathered.mul_add(1.0 - self.step, above);
         let z = z.clamp(-CLIP.0, CLIP.1);
         // A dip before a rise must not hide it.
@@ -49,7 +52,7 @@ impl Window {
         self.filled += self.step * (1.0 - self.filled);
         self.common += self.step * (common - self.common);
         let raw = -ln_normal_upper(self.standard().max(-3.0));
-        let surprise = self.tail.doubt(raw, 0.0);
+        let surprise = self.tail.doubt(raw, EVENED * dispersion);
         if learn && self.filled > 0.6 {
             if self.mean > 0.0 {
                 let square =

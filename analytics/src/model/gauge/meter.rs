@@ -14,6 +14,7 @@ use crate::model::gauge::period;
 use crate::model::gauge::view::{Judged, Stuck, View};
 use crate::model::gauge::{LEARNING_BUCKETS, Side};
 use crate::model::persist::persist;
+use crate::model::tail::Calibration;
 use crate::model::window::Window;
 
 /// Weights of a new bucket in the windows.
@@ -126,7 +127,7 @@ persist!(Meter {
 impl Meter {
     /// A series of which nothing is known, in buckets of `span` seconds, of which so many values are remembered.
     pub fn new(span: u32, side: Side, remembered: usize) -> Self {
-        let windows = || STEPS.map(Window::new).to_vec();
+        let windows = || STEPS.map(|step| Window::new(step, Calibration::default())).to_vec();
         Self {
             side,
             span: f64::from(span),
@@ -255,7 +256,7 @@ impl Meter {
                 if alarmed > 0 && z < 1.0 {
                     window.relax();
                 }
-                most = most.max(window.observe(z, 0.0, 0.0, learn));
+                most = most.max(window.observe(z, 0.0, 0.0, 0.0, learn));
             }
             if known && (z >= 0.5 || single >= 3.0) { most } else { 0.0 }
         };
