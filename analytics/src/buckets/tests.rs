@@ -10,6 +10,7 @@ use tracker::{EndReason, Outcome, Perspective, SessionRecord};
 use super::count::Limits;
 use super::counts::{BucketCounts, TCP_FAILURES};
 use super::dataset::CountStore;
+use super::levels::Levels;
 use super::stored;
 use crate::key::series_label;
 use crate::testing::{SECOND, T0, put, session, store, wait};
@@ -174,6 +175,33 @@ proptest! {
             prop_assert_eq!(tally.clients, distinct(|record| record.client.ip.to_string()));
             prop_assert_eq!(tally.servers, distinct(|record| record.server.ip.to_string()));
             prop_assert_eq!(tally.ports, distinct(|record| record.server.port.to_string()));
+        }
+    }
+
+    #[test]
+    fn parts_counted_apart_come_to_the_same(
+        rows in proptest::collection::vec((0_u8..9, 0_u8..5, 0_u16..4, any::<bool>(), any::<bool>()), 1..80),
+        (series, quiet) in (1_u32..20, 0_u32..20),
+    ) {
+        let (mut whole, mut parts) = (Levels::default(), [Levels::default(), Levels::default()]);
+        for (client, server, port, fails, part) in rows {
+            let failure = fails.then_some(Outcome::Refused);
+            let (server, client) = (u128::from(server), u128::from(client));
+            whole.add(server, port, client, failure);
+            parts[usize::from(part)].add(server, port, client, failure);
+        }
+        let [mut one, other] = parts;
+        one.merge(other);
+        let limits = Limits { series, quiet };
+        let counted = whole.finish(Perspective::Private, limits);
+        prop_assert_eq!(&one.finish(Perspective::Private, limits), &counted);
+        // Whatever is pooled, each level has every session.
+        let failed = |level| {
+            let kept = counted.series.iter().filter(|(key, _)| key.level == level).map(|(_, tally)| tally.failed);
+            kept.sum::<u64>() + counted.pools.get(&level).map_or(0, |pool| pool.tally.failed)
+        };
+        for level in crate::key::LEVELS {
+            prop_assert_eq!(failed(level), failed(Level::Perspective));
         }
     }
 }
