@@ -126,7 +126,7 @@ const PEAK_CAP: (f64, f64) = (5.0, 20.0);
 /// How far below the nominal threshold the past's may lie where it speaks up for the model, too.
 const FAVOUR: f64 = 1.0;
 /// Buckets below the threshold that end a cluster of peaks.
-const CLUSTER_GAP: u32 = 4;
+const CLUSTER_GAP: u8 = 4;
 /// A cluster with a peak so far above the threshold is an incident: it counts as a peak, but its buckets say nothing of
 /// where the threshold should be, unless there are more of them than this, or the past is younger than so many buckets,
 /// when a model errs because it does not know the week yet.
@@ -148,12 +148,12 @@ pub struct Calibration {
     /// Largest excess of the cluster that is going on, and its buckets above the threshold.
     cluster: f64,
     length: u32,
-    quiet: u32,
-    /// Lowest threshold.
-    lowest: f64,
+    quiet: u8,
+    /// Whether the past may speak for a surprise, too.
+    both_ways: bool,
 }
 
-persist!(Calibration { threshold, buckets, peaks, excess, squares, largest, cluster, length, quiet, lowest });
+persist!(Calibration { threshold, buckets, peaks, excess, squares, largest, cluster, length, quiet, both_ways });
 
 impl Default for Calibration {
     fn default() -> Self {
@@ -167,7 +167,7 @@ impl Default for Calibration {
             cluster: 0.0,
             length: 0,
             quiet: CLUSTER_GAP,
-            lowest: -ABOVE.ln(),
+            both_ways: false,
         }
     }
 }
@@ -175,7 +175,7 @@ impl Default for Calibration {
 impl Calibration {
     /// One that speaks up for the model's surprises as well, where the past shows that it has been too cautious.
     pub fn both_ways() -> Self {
-        Self { lowest: -ABOVE.ln() - FAVOUR, ..Self::default() }
+        Self { both_ways: true, ..Self::default() }
     }
 
     /// The surprise as the past would have it: never larger than the model's own.
@@ -186,7 +186,7 @@ impl Calibration {
     /// The surprise as the past would have it, of models of counts that disperse so much: these, and means of them, know
     /// their tails less well than they claim, and the bulk of what disperses speaks less for its tail.
     pub fn doubt(&self, x: f64, dispersion: f64) -> f64 {
-        let trust = if self.lowest < -ABOVE.ln() { 1.0 / (1.0 + dispersion) } else { 0.0 };
+        let trust = if self.both_ways { 1.0 / (1.0 + dispersion) } else { 0.0 };
         self.apply_to(x, DOUBTED, HEAVY * dispersion / (1.0 + dispersion), trust)
     }
 
@@ -242,7 +242,8 @@ impl Calibration {
         if above && self.cluster > INCIDENT && self.length <= LONGEST_INCIDENT && self.buckets > GROWN {
             return;
         }
-        self.threshold = (self.threshold + step * pull).clamp(self.lowest, -ABOVE.ln() + 8.0);
+        let lowest = if self.both_ways { -ABOVE.ln() - FAVOUR } else { -ABOVE.ln() };
+        self.threshold = (self.threshold + step * pull).clamp(lowest, -ABOVE.ln() + 8.0);
     }
 
     /// A cluster is over: its highest peak counts.
