@@ -1,4 +1,4 @@
--- Failed and attempted TCP sessions per bucket, perspective and series, at every level of roll-up: for other engines (peers.py).
+-- Failed and attempted TCP sessions per bucket, perspective and series, at every level of roll-up, for other engines (peers.py).
 --
 -- An attempt is a final record with a known end (established or failed) whose client is not link-local.
 -- A level is told by which keys are not null. Series beyond the limits are pooled into one row per level.
