@@ -33,7 +33,7 @@ fn rate(units: u64, mut work: impl FnMut()) -> f64 {
     loop {
         work();
         turns += 1;
-        let spent = cpu() - start;
+        let spent = cpu().saturating_sub(start);
         if spent >= TURN {
             return (units * turns) as f64 / spent.as_secs_f64() / 1e6;
         }

@@ -115,6 +115,7 @@ impl Cable {
 
     /// Waits until a program watches packets in a namespace.
     fn wait_watched(&self, name: &str) {
+        assert!(self.names.iter().any(|own| own == name));
         let sockets = || {
             let table = Self::command(name, "cat").arg("/proc/net/packet").output().unwrap();
             String::from_utf8(table.stdout).unwrap().lines().count() - 1

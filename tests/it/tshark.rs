@@ -50,7 +50,7 @@ fn export(capture: &Path, options: &[&str], to: &Path) {
     // Magic, version 2.4, zone, accuracy, length of packets, link type 101: bare IP.
     file.write_all(&0xa1b2_c3d4_u32.to_le_bytes()).unwrap();
     file.write_all(&[2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 101, 0, 0, 0]).unwrap();
-    let mut buffer = [0; 65_535];
+    let mut buffer = vec![0; 65_535];
     while let Ok(length) = socket.recv(&mut buffer) {
         let mut packet = vec![0x45, 0];
         packet.extend((length as u16 + 28).to_be_bytes());

@@ -71,7 +71,7 @@ impl BulkServer {
                 3 => ("429 Too Many Requests\r\nretry-after: 1", "slow down".to_owned()),
                 6 => ("503 Service Unavailable", "no master".to_owned()),
                 9 => return None,
-                _ => match self.take(&mut seen, &head, &body, trouble) {
+                _ => match Self::take(&mut seen, &head, &body, trouble) {
                     Ok(answer) => ("200 OK", answer.to_string()),
                     Err(violation) => {
                         seen.violations.push(violation.clone());
@@ -94,7 +94,7 @@ impl BulkServer {
         }
     }
 
-    fn take(&self, seen: &mut Seen, head: &str, body: &str, trouble: bool) -> Result<Value, String> {
+    fn take(seen: &mut Seen, head: &str, body: &str, trouble: bool) -> Result<Value, String> {
         if !head.starts_with("post /_bulk http/1.1\r\n") {
             return Err(format!("not a bulk request: {head}"));
         }

@@ -1,4 +1,5 @@
 //! What the integration tests share: the built binary, the corpus, a running server, real programs.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
 pub mod browser;
 pub mod bulk;

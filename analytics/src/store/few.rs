@@ -127,12 +127,14 @@ pub(super) fn only(column: &ArrayRef) -> Option<Value> {
     fn number<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>) -> Option<T::Native> {
         let first = *array.values().first()?;
         // Without a way out in the middle of a block, so that many are compared at once.
+        #[allow(clippy::needless_bitwise_bool)]
         let alike = |block: &[T::Native]| block.iter().fold(true, |alike, value| alike & (*value == first));
         array.values().chunks(BLOCK).all(alike).then_some(first)
     }
     fn bytes<T: ByteArrayType<Offset = i32>>(array: &GenericByteArray<T>) -> Option<Value> {
         let first: &[u8] = array.value(0).as_ref();
         let (length, offsets) = (first.len(), array.value_offsets());
+        #[allow(clippy::needless_bitwise_bool)]
         let even = |(number, block): (usize, &[i32])| {
             let expected = (number * BLOCK..).map(|place| offsets[0] + (place * length) as i32);
             block.iter().zip(expected).fold(true, |even, (offset, expected)| even & (*offset == expected))

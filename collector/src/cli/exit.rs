@@ -40,6 +40,7 @@ impl Exit {
 
 impl Exit {
     /// Of two outcomes of one command the one that counts: anything over [`Exit::Ok`], the greater code over the lesser.
+    #[must_use]
     pub fn worse(self, other: Self) -> Self {
         if (other as u8) > (self as u8) { other } else { self }
     }

@@ -76,7 +76,7 @@ fn print(
     };
     match format {
         DocumentFormat::Ndjson => {
-            each(&mut |document| ndjson([document]).try_for_each(|line| out.write_all(line.as_bytes())))?
+            each(&mut |document| ndjson([document]).try_for_each(|line| out.write_all(line.as_bytes())))?;
         }
         DocumentFormat::Csv => {
             let mut table = CsvTable::new(tempfile::tempfile().context("failed to make a temporary file")?);

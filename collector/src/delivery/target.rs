@@ -43,6 +43,7 @@ impl Answer {
     }
 
     /// What it said to two parts, one after the other.
+    #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.verdicts.extend(other.verdicts);
         self.wait = self.wait.max(other.wait);

@@ -17,7 +17,7 @@ use world::{DemoSession, SLICE, World};
 
 /// How far the made-up history goes back, microseconds.
 pub const HISTORY: Micros = 14 * 86_400_000_000;
-const SEED: u64 = 0x5eed_0f_4a1f_09e5;
+const SEED: u64 = 0x005e_ed0f_4a1f_09e5;
 
 /// Prefixes that are private in the demo. Documentation ranges stand for the outside there.
 pub const PRIVATE: [&str; 3] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];

@@ -150,8 +150,8 @@ impl Decoder {
 
     /// What should outlive the process: templates, samplers and names of every exporter that has templates.
     pub fn state(&self) -> Vec<SourceState> {
-        let worth = |source: &&Box<Source>| source.templates.len() > 0;
-        self.sources.values().filter(worth).map(|source| SourceState::of(source)).collect()
+        let worth = self.sources.values().filter(|source| source.templates.len() > 0);
+        worth.map(|source| SourceState::of(source)).collect()
     }
 
     /// Names of interfaces that options data told: exporter, index, name.

@@ -150,7 +150,7 @@ fn read_parquet(file: File, columns: &Columns) -> anyhow::Result<Table> {
         let times = times_of(&batch, time)?;
         let values = value.map(texts).transpose()?;
         let by = by.iter().map(|place| texts(*place)).collect::<anyhow::Result<Vec<_>>>()?;
-        for row in 0..batch.num_rows() {
+        for (row, time) in times.iter().enumerate() {
             line += 1;
             let text = |array: &dyn Array| {
                 if array.is_null(row) { String::new() } else { array.as_string::<i32>().value(row).to_owned() }
@@ -158,7 +158,7 @@ fn read_parquet(file: File, columns: &Columns) -> anyhow::Result<Table> {
             let value = values.as_ref().map(|array| text(array));
             let cell = value.as_deref().map_or(Cell::None, Cell::Text);
             let series = by.iter().map(|array| text(array)).collect();
-            table.push(columns, line, times[row].clone(), cell, series);
+            table.push(columns, line, time.clone(), cell, series);
         }
     }
     Ok(table)

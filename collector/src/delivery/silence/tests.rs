@@ -14,6 +14,7 @@ fn new(matching: Matching) -> NewSilence {
     NewSilence { until: NOW + 3_600_000, matching, comment: "planned".to_owned(), author: "me".to_owned() }
 }
 
+#[allow(clippy::unnecessary_wraps)]
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -63,7 +64,7 @@ fn silences_end_and_are_forgotten() {
     assert!(silences.remove(&second.id, NOW + 10).unwrap() && !silences.remove("none", NOW + 10).unwrap());
     let active =
         |now| silences.list(now).unwrap().iter().filter(|s| s.active).map(|s| s.id.clone()).collect::<Vec<_>>();
-    assert_eq!(active(NOW + 10), [first.id.clone()]);
+    assert_eq!(active(NOW + 10), std::slice::from_ref(&first.id));
     assert!(active(first.until).is_empty());
     assert_eq!(silences.list(first.until).unwrap().len(), 2);
     assert!(silences.list(first.until + REMEMBERED).unwrap().is_empty());

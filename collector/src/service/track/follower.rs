@@ -1,7 +1,7 @@
 //! One capture thread: follows packets, hands on sessions, and answers questions to its table in between.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
@@ -109,11 +109,8 @@ impl Follower {
 
     /// Looks through one slice of the table for each question.
     fn answer(&mut self, pending: &mut Vec<Pending>) {
-        loop {
-            match self.asks.try_recv() {
-                Ok(ask) => pending.push(Pending { page: Gathering::new(ask.query), at: 0, reply: ask.reply }),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(ask) = self.asks.try_recv() {
+            pending.push(Pending { page: Gathering::new(ask.query), at: 0, reply: ask.reply });
         }
         let (table, now) = (self.live.table(), clock::now());
         let mut index = 0;
