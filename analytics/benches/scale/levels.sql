@@ -1,6 +1,7 @@
--- Failed and attempted TCP sessions per bucket, perspective and series, at every level of roll-up, for other engines (peers.py).
+-- Failed and attempted TCP sessions per bucket, perspective and series, at every level of roll-up: for other engines
+-- (peers.py).
 --
--- An attempt is a final record with a known end (established or failed) whose client is not link-local.
+-- {attempted} are the conditions of src/buckets/sql/attempts.sql, which says what an attempt is.
 -- A level is told by which keys are not null. Series beyond the limits are pooled into one row per level.
 -- $1: bucket span, microseconds. $2, $3: first bucket start and end of the last, exclusive. $4: series kept per
 -- bucket, perspective and level. $5: of these, those without a failure are kept only up to this rank.
@@ -13,13 +14,7 @@ WITH attempts AS (
         SELECT
             CAST("end" AS BIGINT) / $1 AS bucket, perspective, server_ip, server_port, client_ip, count(*) AS sessions
         FROM sessions
-        WHERE proto = 6
-            AND end_reason <> 'active'
-            AND outcome_class IN ('established', 'failed')
-            AND "end" >= $2
-            AND "end" < $3
-            AND NOT (client_ip >= X'00000000000000000000FFFFA9FE0000' AND client_ip <= X'00000000000000000000FFFFA9FEFFFF')
-            AND NOT (client_ip >= X'FE800000000000000000000000000000' AND client_ip <= X'FEBFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')
+        WHERE {attempted}
         GROUP BY CAST("end" AS BIGINT) / $1, perspective, server_ip, server_port, client_ip
     )
     GROUP BY GROUPING SETS (
@@ -44,13 +39,7 @@ failed AS (
         count(*) FILTER (WHERE outcome = 'half_open_reset_orig') AS half_open_reset_orig,
         count(*) FILTER (WHERE outcome = 'half_open_reset_resp') AS half_open_reset_resp
     FROM sessions
-    WHERE proto = 6
-        AND end_reason <> 'active'
-        AND outcome_class = 'failed'
-        AND "end" >= $2
-        AND "end" < $3
-        AND NOT (client_ip >= X'00000000000000000000FFFFA9FE0000' AND client_ip <= X'00000000000000000000FFFFA9FEFFFF')
-        AND NOT (client_ip >= X'FE800000000000000000000000000000' AND client_ip <= X'FEBFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')
+    WHERE {attempted} AND outcome_class = 'failed'
     GROUP BY CAST("end" AS BIGINT) / $1, perspective, server_ip, server_port, client_ip
 ),
 -- Each party that failed, and each pair of two, once; what is not of it is null.

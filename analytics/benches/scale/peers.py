@@ -32,17 +32,9 @@ def text_of(name):
     return "\n".join(line for line in lines if not line.lstrip().startswith("--"))
 
 
-def attempts():
-    """Attempted TCP sessions, by the conditions of levels.sql."""
-    levels = text_of("levels.sql")
-    conditions = levels[levels.index("WHERE proto"):levels.index("GROUP BY CAST")]
-    return f"""WITH attempts AS (
-        SELECT
-            CAST("end" AS BIGINT) / $1 AS bucket,
-            perspective, server_ip, server_port, client_ip, outcome_class, outcome
-        FROM sessions
-        {conditions}),
-"""
+def attempted():
+    """What an attempt is, as the product has it."""
+    return text_of("../../src/buckets/sql/attempts.sql").split("WHERE", 1)[1].strip()
 
 
 def steps():
@@ -55,8 +47,11 @@ def plain():
     failed = "FILTER (WHERE outcome_class = 'failed')"
     outcomes = ", ".join(f"count(*) FILTER (WHERE outcome = '{name}') AS {name}" for name in OUTCOMES)
     ranked = text_of("levels.sql")
-    return f"""{attempts()}
-        parts AS (SELECT *, client_ip AS client, server_ip AS server, server_port AS port FROM attempts),
+    return f"""WITH parts AS (
+            SELECT CAST("end" AS BIGINT) / $1 AS bucket, perspective, server_ip, server_port, client_ip, outcome_class, outcome,
+                client_ip AS client, server_ip AS server, server_port AS port
+            FROM sessions WHERE {{attempted}}
+        ),
         grouped AS (
             SELECT {keys}, count(*) AS attempts, count(*) {failed} AS failed,
                 count(DISTINCT client) {failed} AS clients, count(DISTINCT server) {failed} AS servers,
@@ -76,7 +71,7 @@ def plain():
 
 def query(form, micros, divide, start, end):
     """The question in a dialect: time of a row in microseconds, whole division."""
-    text = {"steps": steps, "plain": plain}[form]()
+    text = {"steps": steps, "plain": plain}[form]().replace("{attempted}", attempted())
     text = text.replace('CAST("end" AS BIGINT) / $1', divide(micros, SPAN))
     text = text.replace('"end" >= $2', f"{micros} >= {start}").replace('"end" < $3', f"{micros} < {end}")
     text = re.sub(r"X'([0-9A-F]+)'", r"unhex('\1')", text)
